@@ -31,7 +31,7 @@ export const passedOn = {
     "The source … couldn't be opened: …",
     "The sink … couldn't be opened: …",
   ],
-  'src/config/check.ts toError(thrown).message': [],
+  'src/config/check/index.ts toError(thrown).message': [],
   'src/pipeline/parts.ts toError(thrown).message': [],
   'src/pipeline/produce.ts error.message': [],
   'src/plugins/supervise/source.ts withSourceName(supervisor, error)': [],

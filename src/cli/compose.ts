@@ -246,14 +246,11 @@ export async function resilienceOf(
   name: BreakerName,
   outbox: Outbox | undefined,
 ): Promise<Resilience> {
-  const [{ resilience }, { sectionDigest }] = await Promise.all([
-    import('../pipeline/retry.js'),
-    import('../config/filters.js'),
-  ])
+  const [retry, { sectionDigest }] = await Promise.all([import('../pipeline/retry.js'), import('../config/filters.js')])
   const log = await logger()
   // Failures of a former address don't count against a corrected one.
   const digest = sectionDigest(settings[name])
-  return resilience(settings, outbox?.breakers.saved(name, digest), {
+  return new retry.Resilience(settings, outbox?.breakers.saved(name, digest), {
     around: name,
     of: digest,
     // The source's own deadline ends a longer wait anyway.

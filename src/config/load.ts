@@ -11,7 +11,7 @@ import { choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { addressesIn, Secrets } from './redact.js'
 import { type Settings, settingsSchema } from './schema.js'
 import { isOwn } from './section.js'
-import { Origins } from './values/origins.js'
+import { type Found, Origins } from './values/origins.js'
 import { type Overrides, override, withoutEmpty } from './values/overrides.js'
 import { clear, type Environment, expand, type References, type Variable } from './values/variables.js'
 
@@ -64,21 +64,16 @@ export async function loadConfig(
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
   const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
-  const place = { named, cwd, looksOnly: flags.looksOnly }
-  const found = flags.withoutFile ? undefined : await readOnce(place, flags.only !== undefined)
+  const which = { named, cwd, looksOnly: flags.looksOnly }
+  const found = flags.withoutFile ? undefined : await readOnce(which, flags.only !== undefined)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
-  const { withoutSource, only, asWritten = [] } = overrides
-  const isLeftOut = (section: string): boolean => only?.includes(section) === false
+  const isLeftOut = (section: string): boolean => overrides.only?.includes(section) === false
   const without = [...(overrides.without ?? []), ...Object.keys(origins.merged).filter(isLeftOut)]
-  const unused = compact(...without, withoutSource && 'source')
-  const context = { env, secrets, baseDir, unused, asWritten }
-  const { tree: merged, variables, references } = await expand(origins, context)
-  origins.merged = merged
-  const configured = isTree(merged['sink']) ? merged['sink']['use'] : undefined
-  await override(merged, overrides, env, cwd, origins)
+  const merging = { env, cwd, secrets, baseDir, without }
+  const { merged, variables, references, configuredSink } = await merge(origins, overrides, merging)
   // Only of a module: numbers in YAML and JSON keep their digits.
   const rounded = found && found.text === undefined ? roundedIn(merged) : []
   // Also of sections that are left out: what the outbox stores of earlier runs may contain their secrets.
@@ -88,39 +83,78 @@ export async function loadConfig(
   const outboxAsWritten = outboxIn(merged)
   for (const section of Object.keys(merged)) if (without.includes(section) || isLeftOut(section)) delete merged[section]
 
-  const checked = settingsSchema.safeParse(merged)
-  if (!checked.success) {
-    const placeOf = await origins.places()
-    throw explain(checked.error, { value: merged, type: settingsSchema, prefix: [], placeOf, secrets })
-  }
-  const settings = checked.data
-  clear(
-    variables.filter(({ path }) => isOwn(path)),
-    settingsSchema,
-    0,
-    secrets,
-  )
-  if (settings.taskNamespace === 'pipeline') settings.taskNamespace = await nameFor(pipeline, origins)
-  const ownFile = (path: string, key: readonly string[]): string => {
-    const file = resolve(baseDir, path)
-    return pipeline !== undefined && origins.isShared(key) ? namedAfter(pipeline, file) : file
-  }
-  const { outbox, metrics } = settings
-  const shared = resolve(baseDir, outbox.path)
-  const ownOutbox = (path: string): string => ownFile(path, ['outbox', 'path'])
-  const own = ownOutbox(outbox.path)
-  outbox.path = trialOf(overrides, configured, own)
-  const isNamedAfter = own !== shared && own === outbox.path
-  const family = isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(found)) } : undefined
-  if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'])
+  const settings = await parsed(origins, variables, secrets, pipeline)
+  const place = { found, pipeline, origins, baseDir, overrides, configuredSink }
+  const family = settlePaths(settings, place)
   // Also checked if the outbox is left out.
-  const path = outboxAsWritten === '' ? outbox.path : trialOf(overrides, configured, ownOutbox(outboxAsWritten))
+  const path = outboxAsWritten === '' ? settings.outbox.path : outboxAt(outboxAsWritten, place)
   const apart = mustBeApart(filesIn(plugins, { ...settings, outbox: { path } }, found?.file, baseDir))
   // With the outbox left out only failures are reported; drop a metrics file that isn't ours.
-  await (isLeftOut('outbox') ? apart.catch(() => delete metrics?.textfile) : apart)
+  await (isLeftOut('outbox') ? apart.catch(() => delete settings.metrics?.textfile) : apart)
   const origin = { file: found?.file, beside: found?.beside ?? [], named, baseDir, cwd, plugins }
   return { settings, pipeline, family, ...origin, secrets, variables, references, rounded, origins }
 }
+
+/** Fills in variables and flags. `configuredSink` is the sink's plugin without the flags. */
+async function merge(
+  origins: Origins,
+  overrides: Overrides,
+  { without, ...context }: { env: Environment; cwd: string; secrets: Secrets; baseDir: string; without: string[] },
+) {
+  const { withoutSource, asWritten = [] } = overrides
+  const unused = compact(...without, withoutSource && 'source')
+  const { tree: merged, ...expanded } = await expand(origins, { ...context, unused, asWritten })
+  origins.merged = merged
+  const configuredSink = isTree(merged['sink']) ? merged['sink']['use'] : undefined
+  await override(merged, overrides, context.env, context.cwd, origins)
+  return { merged, ...expanded, configuredSink }
+}
+
+async function parsed(
+  origins: Origins,
+  variables: readonly Variable[],
+  secrets: Secrets,
+  pipeline: string | undefined,
+): Promise<Settings> {
+  const checked = settingsSchema.safeParse(origins.merged)
+  if (!checked.success) {
+    const placeOf = await origins.places()
+    throw explain(checked.error, { value: origins.merged, type: settingsSchema, prefix: [], placeOf, secrets })
+  }
+  const own = variables.filter(({ path }) => isOwn(path))
+  clear(own, settingsSchema, 0, secrets)
+  const settings = checked.data
+  if (settings.taskNamespace === 'pipeline') settings.taskNamespace = await nameFor(pipeline, origins)
+  return settings
+}
+
+interface Place {
+  found: Found | undefined
+  pipeline: string | undefined
+  origins: Origins
+  baseDir: string
+  overrides: Overrides
+  configuredSink: unknown
+}
+
+/** Makes the paths of a pipeline's own files absolute. Returns `Loaded.family`. */
+function settlePaths({ outbox, metrics }: Settings, place: Place): Loaded['family'] {
+  const shared = resolve(place.baseDir, outbox.path)
+  const own = ownFile(outbox.path, ['outbox', 'path'], place)
+  outbox.path = outboxAt(outbox.path, place)
+  if (metrics?.textfile !== undefined) metrics.textfile = ownFile(metrics.textfile, ['metrics', 'textfile'], place)
+  const isNamedAfter = own !== shared && own === outbox.path
+  return isNamedAfter ? { shared, pipelines: Object.keys(pipelinesIn(place.found)) } : undefined
+}
+
+/** Named after the pipeline if the section is one that all pipelines share. */
+function ownFile(path: string, key: readonly string[], { baseDir, pipeline, origins }: Place): string {
+  const file = resolve(baseDir, path)
+  return pipeline !== undefined && origins.isShared(key) ? namedAfter(pipeline, file) : file
+}
+
+const outboxAt = (path: string, place: Place): string =>
+  trialOf(place.overrides, place.configuredSink, ownFile(path, ['outbox', 'path'], place))
 
 /** The outbox's path, as written; empty if there is none. */
 const outboxIn = ({ outbox }: Record<string, unknown>): string =>

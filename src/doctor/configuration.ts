@@ -1,5 +1,5 @@
 /** The findings of `owm config check`, and the configuration for the other checks. */
-import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check.js'
+import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check/index.js'
 import type { Loaded } from '../config/load.js'
 import { errorKindOf, isOwmError, withHint } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'

@@ -1,5 +1,6 @@
 /** All checks of one pipeline. Read-only; a failing check doesn't hide the others. */
-import { type Parts as ConfigParts, once, sharedIds } from '../config/check.js'
+import { type Parts as ConfigParts, once } from '../config/check/index.js'
+import { sharedIds } from '../config/check/streams.js'
 import { shardIn } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
 import { ownOptions } from '../config/section.js'

@@ -13,6 +13,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import {
   BrokenCircuitError,
+  type CircuitBreakerPolicy,
   CircuitState,
   circuitBreaker,
   ExponentialBackoff,
@@ -38,20 +39,6 @@ interface ResilienceOptions {
     /** Milliseconds from opening to the next probe. */
     resetAfterMs: number
   }
-}
-
-export interface Resilience {
-  /**
-   * Runs `operation` until it succeeds, fails with an error that isn't
-   * transient, or the attempts are used up; then throws the last error.
-   * Throws CircuitOpenError at once while the circuit is open. An abort of
-   * `signal` ends a wait.
-   */
-  run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T>
-  /** Throws CircuitOpenError if `run` would: for a call that is made before `run` waits for its answer. */
-  admit(): void
-  /** The breaker's state for the next process; undefined if it is closed and without failures. */
-  save(): BreakerRecord | undefined
 }
 
 interface ResilienceContext {
@@ -90,74 +77,98 @@ class AttemptCounter implements IBreaker {
   }
 }
 
-export function resilience(
-  options: ResilienceOptions,
-  saved?: BreakerRecord,
-  { around = 'sink', of, maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
-): Resilience {
-  // A clock that was set back must not keep the circuit open.
-  let openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
-  const counter = new AttemptCounter(options.breaker.failures)
-  counter.state = saved?.failures ?? 0
-  const circuit = circuitBreaker(handleWhen(isTransient), {
-    halfOpenAfter: options.breaker.resetAfterMs,
-    breaker: counter,
-    // Documented only as the result of `toJSON`. The outbox stores owm's own record instead of that, so this builds
-    // what cockatiel 3 would have returned.
-    ...(saved?.state === 'open' && {
-      initialState: { ownState: { value: CircuitState.Open, openedAt, attemptNo: 1 }, breakerState: counter.state },
-    }),
-  })
-  circuit.onBreak(() => {
-    openedAt = Date.now()
-  })
-  const backoff = new ExponentialBackoff({
-    generator: fullJitterGenerator,
-    initialDelay: options.retry.initialDelayMs,
-    maxDelay: options.retry.maxDelayMs,
-  })
+/** Retries and the circuit breaker around all calls to one sink or source. */
+export class Resilience {
+  readonly #options: ResilienceOptions
+  readonly #around: 'sink' | 'source'
+  readonly #of: string | undefined
+  readonly #maxRetryAfterMs: number
+  readonly #onRetry: ResilienceContext['onRetry']
+  readonly #counter: AttemptCounter
+  readonly #circuit: CircuitBreakerPolicy
+  #openedAt: number | null
 
-  async function attempts<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  constructor(
+    options: ResilienceOptions,
+    saved?: BreakerRecord,
+    { around = 'sink', of, maxRetryAfterMs = 60_000, onRetry }: ResilienceContext = {},
+  ) {
+    this.#options = options
+    this.#around = around
+    this.#of = of
+    this.#maxRetryAfterMs = maxRetryAfterMs
+    this.#onRetry = onRetry
+    // A clock that was set back must not keep the circuit open.
+    this.#openedAt = saved?.openedAt == null ? null : Math.min(saved.openedAt, Date.now())
+    this.#counter = new AttemptCounter(options.breaker.failures)
+    this.#counter.state = saved?.failures ?? 0
+    this.#circuit = circuitBreaker(handleWhen(isTransient), {
+      halfOpenAfter: options.breaker.resetAfterMs,
+      breaker: this.#counter,
+      // Documented only as the result of `toJSON`. The outbox stores owm's own record instead of that, so this builds
+      // what cockatiel 3 would have returned.
+      ...(saved?.state === 'open' && {
+        initialState: {
+          ownState: { value: CircuitState.Open, openedAt: this.#openedAt, attemptNo: 1 },
+          breakerState: this.#counter.state,
+        },
+      }),
+    })
+    this.#circuit.onBreak(() => {
+      this.#openedAt = Date.now()
+    })
+  }
+
+  /**
+   * Runs `operation` until it succeeds, fails with an error that isn't transient, or the attempts are used up; then
+   * throws the last error. Throws CircuitOpenError at once while the circuit is open. An abort of `signal` ends a wait.
+   */
+  async run<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    try {
+      return await this.#circuit.execute(() => this.#attempts(operation, signal), signal)
+    } catch (error) {
+      throw error instanceof BrokenCircuitError ? circuitOpen(this.#around, this.#options) : error
+    }
+  }
+
+  /** Throws CircuitOpenError if `run` would: for a call that is made before `run` waits for its answer. */
+  admit(): void {
+    if (this.#circuit.state !== CircuitState.Open) return
+    const openFor = Date.now() - (this.#openedAt ?? 0)
+    if (openFor < this.#options.breaker.resetAfterMs) throw circuitOpen(this.#around, this.#options)
+  }
+
+  /** The breaker's state for the next process; undefined if it is closed and without failures. */
+  save(): BreakerRecord | undefined {
+    const about = { failures: this.#counter.state, ...(this.#of === undefined ? {} : { of: this.#of }) }
+    if (this.#circuit.state !== CircuitState.Closed) return { state: 'open', openedAt: this.#openedAt, ...about }
+    return this.#counter.state === 0 ? undefined : { state: 'closed', openedAt: null, ...about }
+  }
+
+  async #attempts<T>(operation: () => Promise<T>, signal: AbortSignal): Promise<T> {
     // In a circuit that isn't closed this is the probe: one attempt.
-    const most = circuit.state === CircuitState.Closed ? options.retry.attempts : 1
-    let wait: ReturnType<typeof backoff.next> | undefined
+    const most = this.#circuit.state === CircuitState.Closed ? this.#options.retry.attempts : 1
+    const { initialDelayMs: initialDelay, maxDelayMs: maxDelay } = this.#options.retry
+    const backoff = new ExponentialBackoff({ generator: fullJitterGenerator, initialDelay, maxDelay })
+    let wait = backoff.next()
     for (let attempt = 1; ; attempt++) {
       try {
         return await operation()
       } catch (thrown) {
         const error = toError(thrown)
         if (!isTransient(error) || signal.aborted) throw error
-        counter.state++
+        this.#counter.state++
         const asked = retryAfterOf(error)
-        if (attempt >= most || asked >= maxRetryAfterMs) throw error
-        wait = wait ? wait.next(undefined) : backoff.next()
+        if (attempt >= most || asked >= this.#maxRetryAfterMs) throw error
         // Jitter is added to the delay, so that clients told the same delay don't return at once.
         const delay = asked + wait.duration
-        onRetry?.({ error, attempt, delayMs: Math.round(delay) })
+        this.#onRetry?.({ error, attempt, delayMs: Math.round(delay) })
         await sleep(delay, undefined, { signal }).catch(() => {
           throw error
         })
+        wait = wait.next(undefined)
       }
     }
-  }
-
-  return {
-    async run(operation, signal) {
-      try {
-        return await circuit.execute(() => attempts(operation, signal), signal)
-      } catch (error) {
-        throw error instanceof BrokenCircuitError ? circuitOpen(around, options) : error
-      }
-    },
-    admit() {
-      const isOpen = circuit.state === CircuitState.Open && Date.now() - (openedAt ?? 0) < options.breaker.resetAfterMs
-      if (isOpen) throw circuitOpen(around, options)
-    },
-    save() {
-      const about = { failures: counter.state, ...(of === undefined ? {} : { of }) }
-      if (circuit.state !== CircuitState.Closed) return { state: 'open', openedAt, ...about }
-      return counter.state === 0 ? undefined : { state: 'closed', openedAt: null, ...about }
-    },
   }
 }
 

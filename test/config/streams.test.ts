@@ -1,6 +1,6 @@
 /** Which pipelines of one configuration deliver to one stream. */
 import { expect, test } from 'vitest'
-import { sharedIds } from '../../src/config/check.js'
+import { sharedIds } from '../../src/config/check/streams.js'
 import { loadConfig } from '../../src/config/load.js'
 import { folderWith } from '../support/cli.js'
 

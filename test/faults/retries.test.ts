@@ -12,7 +12,7 @@ import {
   SinkFullError,
   TransientError,
 } from '../../src/errors/index.js'
-import { resilience } from '../../src/pipeline/retry.js'
+import { Resilience } from '../../src/pipeline/retry.js'
 import { folderWith, owmJson, startOwm, until } from '../support/cli.js'
 import { expectAccounted, expectAllOnce, redisScene, type Scene, slot } from '../support/redis-scene.js'
 
@@ -92,7 +92,7 @@ describe('how long', () => {
     const delays: number[] = []
     let calls = 0
     const started = performance.now()
-    const guard = resilience(options, undefined, { onRetry: ({ delayMs }) => delays.push(delayMs) })
+    const guard = new Resilience(options, undefined, { onRetry: ({ delayMs }) => delays.push(delayMs) })
     const call = guard.run(async () => {
       calls++
       throw new TransientError('no')
@@ -116,7 +116,7 @@ describe('how long', () => {
   test('never shorter than the other side asks for; where it asks for too much, it is not tried again', async () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.5)
     const delays: number[] = []
-    const guard = resilience(options, undefined, {
+    const guard = new Resilience(options, undefined, {
       maxRetryAfterMs: 100,
       onRetry: ({ delayMs }) => delays.push(delayMs),
     })
@@ -136,7 +136,7 @@ describe('how long', () => {
     ['fence', new ChangedError('no')],
   ])('what a retry can not help is not retried: %s', async (_, error) => {
     const operation = vi.fn(() => Promise.reject(error))
-    const guard = resilience({ ...options, breaker: { failures: 1, resetAfterMs: 60_000 } })
+    const guard = new Resilience({ ...options, breaker: { failures: 1, resetAfterMs: 60_000 } })
     await expect(guard.run(operation, new AbortController().signal)).rejects.toBe(error)
     await expect(guard.run(operation, new AbortController().signal)).rejects.toBe(error) // and opens no circuit
     expect(operation).toHaveBeenCalledTimes(2)
@@ -145,7 +145,7 @@ describe('how long', () => {
 
   test('what is not known is transient', async () => {
     const operation = vi.fn(() => Promise.reject('just a string'))
-    await expect(resilience(options).run(operation, new AbortController().signal)).rejects.toThrow()
+    await expect(new Resilience(options).run(operation, new AbortController().signal)).rejects.toThrow()
     expect(operation).toHaveBeenCalledTimes(8)
   })
 
@@ -153,7 +153,7 @@ describe('how long', () => {
     vi.spyOn(Math, 'random').mockReturnValue(0.9)
     const abort = new AbortController()
     const error = new TransientError('no')
-    const guard = resilience(
+    const guard = new Resilience(
       { ...options, retry: { attempts: 8, initialDelayMs: 3_600_000, maxDelayMs: 3_600_000 } },
       undefined,
       {

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { isOwmError, type OwmError } from '../../src/errors/index.js'
 import { Outbox } from '../../src/outbox/outbox.js'
 import type { Deps } from '../../src/pipeline/parts.js'
-import { resilience } from '../../src/pipeline/retry.js'
+import { Resilience } from '../../src/pipeline/retry.js'
 import type { Logger } from '../../src/plugin.js'
 import type { Step } from '../../src/trace.js'
 import { type Facts, factsOf } from './facts.js'
@@ -127,7 +127,7 @@ export class System {
         outbox,
         pipeline: 'model',
         sink: { name: 'scripted', open: async () => line.open() },
-        resilience: resilience(
+        resilience: new Resilience(
           { retry: { attempts: 3, initialDelayMs: 0, maxDelayMs: 0 }, breaker: { failures: 5, resetAfterMs: 30_000 } },
           outbox.breakers.saved('sink'),
         ),

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import { Outbox } from '../../src/outbox/outbox.js'
 import type { Deps } from '../../src/pipeline/parts.js'
-import { resilience } from '../../src/pipeline/retry.js'
+import { Resilience } from '../../src/pipeline/retry.js'
 import type { Sink } from '../../src/plugin.js'
 import { temporaryFolder } from '../support/cli.js'
 
@@ -17,7 +17,7 @@ export async function partsWith(open: () => Promise<Sink>): Promise<Deps> {
     outbox,
     pipeline: 'test',
     sink: { name: 'test', open },
-    resilience: resilience({
+    resilience: new Resilience({
       retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0 },
       breaker: { failures: 5, resetAfterMs: 1000 },
     }),

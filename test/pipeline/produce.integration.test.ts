@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { produce } from '../../src/pipeline/produce.js'
-import { resilience } from '../../src/pipeline/retry.js'
+import { Resilience } from '../../src/pipeline/retry.js'
 import { oneSlot } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
 import { guard, log, memory, openOutbox, slot, sourceOf } from '../support/fuzz-outbox.js'
@@ -22,7 +22,7 @@ it('a start that fails between its run and the relay leaves no sink open', async
       outbox,
       source: sourceOf(list),
       pipeline: 'test',
-      resilience: resilience(guard),
+      resilience: new Resilience(guard),
       log,
       signal: new AbortController().signal,
       sink: {

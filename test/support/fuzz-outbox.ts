@@ -4,7 +4,7 @@ import { expect } from 'vitest'
 import { Outbox } from '../../src/outbox/outbox.js'
 import type { SourceDeps } from '../../src/pipeline/parts.js'
 import { type ProduceSummary, produce } from '../../src/pipeline/produce.js'
-import { resilience } from '../../src/pipeline/retry.js'
+import { Resilience } from '../../src/pipeline/retry.js'
 import { oneSlot } from '../../src/pipeline/slots/agenda.js'
 import type { Logger, Sink } from '../../src/plugin.js'
 import staticList from '../../src/sources/static-list/index.js'
@@ -73,7 +73,7 @@ export async function produceInto(path: string, source: SourceDeps, at = slot): 
         sink,
         outbox,
         pipeline: 'fuzz',
-        resilience: resilience(guard),
+        resilience: new Resilience(guard),
         log,
         signal: new AbortController().signal,
       },

@@ -1,6 +1,6 @@
 /** `owm config …`: shows and checks the configuration. */
 import { relative } from 'node:path'
-import type { Finding } from '../../config/check.js'
+import type { Finding } from '../../config/check/index.js'
 import type { Loaded } from '../../config/load.js'
 import type { Shown } from '../../config/show.js'
 import {
@@ -65,8 +65,9 @@ export async function check(
   configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
-  const [{ checkConfig, sharedIds }, { judgePage }] = await Promise.all([
-    import('../../config/check.js'),
+  const [{ checkConfig }, { sharedIds }, { judgePage }] = await Promise.all([
+    import('../../config/check/index.js'),
+    import('../../config/check/streams.js'),
     import('../../pipeline/input/minimum.js'),
   ])
   const failures: OwmError[] = []

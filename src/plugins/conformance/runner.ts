@@ -11,7 +11,7 @@ import { flush } from '../../pipeline/flush.js'
 import { bounded } from '../../pipeline/input/pages.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
 import { produce } from '../../pipeline/produce.js'
-import { resilience } from '../../pipeline/retry.js'
+import { Resilience } from '../../pipeline/retry.js'
 import { oneSlot } from '../../pipeline/slots/agenda.js'
 import type { PluginContext } from '../../plugin.js'
 import { isObject } from '../../tasks/json/tree.js'
@@ -64,7 +64,7 @@ process.once('message', async (job: Job) => {
 async function run({ what, slot, outbox: path, source, sink, deliver, batchSize }: Job): Promise<Report> {
   const outbox = await Outbox.open(path, { command: 'owm/testing', wait: true, batchSize, signal, now: Date.now })
   try {
-    const guard = resilience({
+    const guard = new Resilience({
       retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 100 },
       breaker: { failures: 100, resetAfterMs: 1 },
     })

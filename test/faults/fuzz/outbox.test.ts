@@ -6,7 +6,7 @@ import { beforeAll, describe, expect, test } from 'vitest'
 import { exitCodes, type OwmError } from '../../../src/errors/index.js'
 import { inspect } from '../../../src/outbox/inspect/picture.js'
 import { flush } from '../../../src/pipeline/flush.js'
-import { resilience } from '../../../src/pipeline/retry.js'
+import { Resilience } from '../../../src/pipeline/retry.js'
 import { owm } from '../../support/cli.js'
 import { openDatabase } from '../../support/contents.js'
 import {
@@ -217,7 +217,14 @@ describe('database files', () => {
     try {
       const { errors } = await flush(
         { limit: Number.POSITIVE_INFINITY },
-        { outbox, pipeline: 'fuzz', sink, resilience: resilience(guard), log, signal: new AbortController().signal },
+        {
+          outbox,
+          pipeline: 'fuzz',
+          sink,
+          resilience: new Resilience(guard),
+          log,
+          signal: new AbortController().signal,
+        },
       )
       return { errors, tasks, pending: outbox.pending }
     } finally {

@@ -7,7 +7,7 @@ import {
 } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { expect, onTestFinished } from 'vitest'
-import { resilience } from '../../../src/pipeline/retry.js'
+import { Resilience } from '../../../src/pipeline/retry.js'
 import type { LocationBatch, Malformed, Source } from '../../../src/plugin.js'
 import http from '../../../src/sources/http/index.js'
 
@@ -151,7 +151,7 @@ export async function opened(
   { signal = new AbortController().signal, attempts = 3 }: ReadOptions = {},
 ): Promise<{ source: Source; warnings: Warning[] }> {
   const warnings: Warning[] = []
-  const guard = resilience({
+  const guard = new Resilience({
     retry: { attempts, initialDelayMs: 5, maxDelayMs: 20 },
     breaker: { failures: 1_000, resetAfterMs: 1_000 },
   })

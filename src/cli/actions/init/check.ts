@@ -106,7 +106,8 @@ export async function checkSink(
 ): Promise<CheckedSink> {
   const loaded = await loadedWith('sink', section, '--to', folder)
   const sink: SinkDeps = await sinkOf(loaded, around, true)
-  const { trySink, writableOutput } = await import('../../../config/check.js')
+  const { trySink } = await import('../../../config/check/connect.js')
+  const { writableOutput } = await import('../../../config/check/files.js')
   const { path } = section
   if (section['use'] === 'jsonl' && typeof path === 'string') {
     await writableOutput(resolve(folder, path))

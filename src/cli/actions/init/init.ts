@@ -65,7 +65,7 @@ export async function init(
   around: Surroundings,
 ): Promise<Done<InitResult>> {
   const { path, schema } = result
-  const { mustBeSafe } = await import('../../../config/check.js')
+  const { mustBeSafe } = await import('../../../config/check/files.js')
   await mustBeSafe([path, schema], around.trustFolder)
   if (await statIfThere(path)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
@@ -247,7 +247,7 @@ async function outboxFor(folder: string, { env, trustFolder, note }: Surrounding
   const { XDG_STATE_HOME = '' } = env
   const isGiven = isAbsolute(XDG_STATE_HOME)
   const path = join(isGiven ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'owm', ownName(folder), 'outbox.db')
-  const { usableOutbox } = await import('../../../config/check.js')
+  const { usableOutbox } = await import('../../../config/check/files.js')
   const isUsable = (isGiven || homedir() !== '/') && (await isDone(usableOutbox(path, trustFolder)))
   if (isUsable) return path
   const beside = join(folder, 'outbox.db')

@@ -1,0 +1,45 @@
+/** Opens the plugins and asks them for what changes nothing. */
+import { randomUUID } from 'node:crypto'
+import type { FilterCounts } from '../../pipeline/input/filters/filters.js'
+import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
+import { plural } from '../../words.js'
+import type { Parts } from './index.js'
+
+export type CheckedSource = SourceDeps & { readonly filterCounts: FilterCounts | undefined }
+
+/** Reads the first batch. */
+export async function firstBatch(
+  checked: CheckedSource,
+  judge: Parts['judge'],
+): Promise<{ words: string; isEmpty: boolean }> {
+  const { open, filterCounts } = checked
+  const source = await open()
+  const batches = source.read(undefined)[Symbol.asyncIterator]()
+  try {
+    const first = await batches.next()
+    await batches.return?.()
+    const read = first.done ? 0 : first.value.locations.length
+    const leftOut = filterCounts && filterCounts.leftOut > 0 ? ` (${filterCounts.leftOut} left out by filters)` : ''
+    const judged = judge(checked, first.done ? undefined : first.value)
+    return { words: `${plural(read, 'location')} read${leftOut}${judged}`, isEmpty: first.done === true }
+  } finally {
+    await source.close?.()
+  }
+}
+
+/** Calls only what doesn't write. jsonl isn't even opened, since that creates its file. */
+export async function trySink({ name, open }: SinkDeps): Promise<string> {
+  if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
+  const sink = await open()
+  try {
+    if (sink.check) {
+      await sink.check()
+      return `${name} was opened and answered`
+    }
+    if (!sink.position) return `${name} was opened; it can't be asked anything without being written to`
+    await sink.position(randomUUID())
+    return `${name} was opened and answered`
+  } finally {
+    await sink.close?.()
+  }
+}
