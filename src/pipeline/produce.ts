@@ -69,30 +69,80 @@ export interface ProduceSummary extends Delivered {
   alreadyComplete: boolean
 }
 
+/** What a start collects while it works. */
+class Work {
+  readonly feed = new Feed()
+  readonly errors: OwmError[] = []
+  readonly progress: Progress = { read: 0, delivered: 0, total: undefined }
+  readonly delivered = nothingDelivered()
+  readonly rejects = new Rejects()
+  /** What was due by the schedule. */
+  readonly due: Planned[] = []
+  readonly contact: Contact
+
+  constructor(deps: ProduceDeps) {
+    this.contact = new Contact(deps)
+  }
+}
+
 /** Finishes what earlier runs left; then reads every location of the source, stores its task and delivers it. */
 export async function produce(options: ProduceOptions, deps: ProduceDeps): Promise<ProduceSummary> {
   const { outbox } = deps
-  const feed = new Feed()
-  const errors: OwmError[] = []
-  const progress: Progress = { read: 0, delivered: 0, total: undefined }
-  const delivered = nothingDelivered()
-  const rejects = new Rejects()
-
   const left = await leftRejects(await outbox.ledger.unfinished(), outbox)
-  const contact = new Contact(deps)
-  const due: Planned[] = []
-  const { run, complete, missed, slots, receipts } = await enterSlots(options, deps, { contact, due })
-  const relaying = options.flush
-    ? relay(deps, { contact, feed, limit: Number.POSITIVE_INFINITY, delivered, progress }).then(
-        () => true,
-        (error: unknown) => {
-          errors.push(asOwmError(error))
-          return false
-        },
-      )
-    : Promise.resolve(false)
+  const work = new Work(deps)
+  const { delivered, due, errors, rejects } = work
+  const entered = await enterSlots(options, deps, work)
+  const { run, complete, missed, slots } = entered
+  const isRelayed = await readAndRelay(options, deps, entered, work)
+  // Delete nothing that hasn't been compared with the sink.
+  if (isRelayed && !deps.signal.aborted)
+    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
+  await outbox.settle()
+  step('settled')
+  const ofSlot = await outbox.ledger.ofSlot(run.slot)
+  const read = readInstead(run, ofSlot)
+  errors.push(...(await undelivered(delivered, deps)))
+  const earlierSlots = [...slots, ...slotsOf(due)]
+  // guard: dead-told-again
+  if (options.flush && delivered.refused === 0)
+    errors.push(...refusedBefore(await outbox.deadLetters.ofSlots([...earlierSlots, run.slot]), deps.sink.name))
+  deps.onRun?.(read)
+  return {
+    ...delivered,
+    run: read,
+    otherList: otherListOf(read, ofSlot),
+    errors,
+    rejects,
+    earlier: await endedOf(left, outbox),
+    before: await outbox.ledger.before(read),
+    served: await outbox.ledger.latestOf(earlierSlots),
+    missed,
+    due,
+    alreadyComplete: complete,
+  }
+}
+
+/** Reads the open runs to their end and delivers what is stored, side by side. Returns whether the relay succeeded. */
+async function readAndRelay(
+  options: ProduceOptions,
+  deps: ProduceDeps,
+  { run, complete, receipts }: Entered & { receipts: readonly Receipt[] },
+  work: Work,
+): Promise<boolean> {
+  const { contact, errors, feed } = work
+  const relayed = async (): Promise<boolean> => {
+    if (!options.flush) return false
+    try {
+      await relay(deps, { ...work, limit: Number.POSITIVE_INFINITY })
+      return true
+    } catch (error) {
+      errors.push(asOwmError(error))
+      return false
+    }
+  }
+  const relaying = relayed()
   try {
-    await finishOpenRuns(options, deps, { due, errors, contact, reading: { feed, progress, rejects } })
+    await finishOpenRuns(options, deps, work)
     const { namespace = '', cadence = null } = options
     const otherwise = complete ? servedOtherwise(run, receipts, deps, { namespace, cadence }) : undefined
     const error = await otherwise?.catch(asOwmError)
@@ -103,49 +153,21 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     // Otherwise the relay has closed it.
     if (!options.flush) await contact.close()
   }
-  // Delete nothing that hasn't been compared with the sink.
-  if ((await relaying) && !deps.signal.aborted)
-    await outbox.retain({ tasks: options.keepTasks, runs: options.keepRuns, slot: run.slot })
-  await outbox.settle()
-  step('settled')
-  const ofSlot = await outbox.ledger.ofSlot(run.slot)
-  const read = readInstead(run, ofSlot)
-  errors.push(...(await undelivered(delivered, deps)))
-  const workedOn = [...slots, ...slotsOf(due), run.slot]
-  // guard: dead-told-again
-  if (options.flush && delivered.refused === 0)
-    errors.push(...refusedBefore(await outbox.deadLetters.ofSlots(workedOn), deps.sink.name))
-  deps.onRun?.(read)
-  return {
-    ...delivered,
-    run: read,
-    otherList: otherListOf(read, ofSlot),
-    errors,
-    rejects,
-    earlier: await endedOf(left, outbox),
-    before: await outbox.ledger.before(read),
-    served: await outbox.ledger.latestOf([...slots, ...slotsOf(due)]),
-    missed,
-    due,
-    alreadyComplete: complete,
-  }
+  return relaying
 }
 
 const slotsOf = (due: readonly Planned[]): string[] => due.flatMap(({ runs }) => runs.map(({ slot }) => slot))
 
 /** Tries to read each open run to its end, once. What becomes due meanwhile doesn't wait for all of them. */
-async function finishOpenRuns(
-  options: ProduceOptions,
-  deps: ProduceDeps,
-  { due, errors, contact, reading }: { due: Planned[]; errors: OwmError[]; contact: Contact; reading: ReaderOptions },
-): Promise<void> {
+async function finishOpenRuns(options: ProduceOptions, deps: ProduceDeps, work: Work): Promise<void> {
   const { agenda } = options
   const { ledger } = deps.outbox
+  const { due, errors } = work
   const inOrder = (open: RunRow[]): RunRow[] => (agenda.newestFirst ? newestFirst(open) : open)
   // guard: open-runs-finished
   let open = inOrder(await ledger.open())
   for (let next = open.shift(); next && !deps.signal.aborted; next = open.shift()) {
-    const error = await finishRun(next, deps, { ...reading, contact })
+    const error = await finishRun(next, deps, work)
     if (error) errors.unshift(error)
     if (errorKindOf(error) === 'configuration') return
     // After an error, a run that was tried is still open, and would be tried again.
@@ -158,7 +180,7 @@ async function finishOpenRuns(
 async function enterSlots(
   { agenda, namespace = '', cadence = null, ...options }: ProduceOptions,
   deps: ProduceDeps,
-  { contact, due }: { contact: Contact; due: Planned[] },
+  { contact, due }: Work,
 ): Promise<Entered & { slots: string[]; receipts: readonly Receipt[] }> {
   const { outbox, source, schedule } = deps
   try {

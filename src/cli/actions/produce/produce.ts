@@ -122,28 +122,48 @@ export async function produce(
   }
   const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   outbox = opened
-  const work = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
-    await warnLeftBehind(opened, loaded, around)
-    if (flags.force) await opened.breakers.save('source', undefined)
+  const serve = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
     const agenda = await agendaOf(named, now, schedule)
-    const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
-    const summary = await run(what, loaded, { source, sink, outbox: opened }, watched)
-    const covers = schedule ? await coveredBy(summary, opened, schedule) : { own: 0, all: 0 }
-    if (covers.all > 0) result.covered = covers.all
-    await noteSummary(result, summary, source, opened)
-    const gaps = summary.due.flatMap((due) => due.gaps)
-    const missed = summary.missed.length + sumOf(gaps, (gap) => gap.count)
-    if (missed > 0) result.missed = missed
-    Object.assign(result.source, await logAllRejects(summary, result.served, opened, around))
-    await warnMissed(summary.missed, around)
-    await warnOtherList(summary, around)
-    if (!summary.alreadyComplete) await warnShrunk(result, summary.before, around)
+    const done = await serveSlots(result, flags, { agenda, cadence, schedule, loaded, source, sink, opened }, watched)
     result.durationMs = elapsed()
-    const strict = flags.strict ? await strictErrors(source.name, summary, opened) : []
-    const line = produceInWords(result, summary, { covers: covers.own, isNew: opened.isNew })
-    return { result, summary: [line], errors: [...summary.errors, ...strict] }
+    return { result, summary: [produceInWords(result, done.summary, done)], errors: done.errors }
   }
-  return withOutbox(opened, result, around, work, (own) => noteRun(result, own, source))
+  return withOutbox(opened, result, around, serve, (own) => noteRun(result, own, source))
+}
+
+interface Serving {
+  readonly agenda: Agenda
+  readonly cadence: string | null
+  readonly schedule: OnTime | undefined
+  readonly loaded: Loaded
+  readonly source: ChosenSource
+  readonly sink: SinkDeps
+  readonly opened: Outbox
+}
+
+/** Serves the slots of the agenda, and notes and warns of what came of it. */
+async function serveSlots(
+  result: ProduceResult,
+  flags: ProduceFlags,
+  { agenda, cadence, schedule, loaded, source, sink, opened }: Serving,
+  around: Surroundings,
+) {
+  await warnLeftBehind(opened, loaded, around)
+  if (flags.force) await opened.breakers.save('source', undefined)
+  const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
+  const summary = await run(what, loaded, { source, sink, outbox: opened }, around)
+  const covers = schedule ? await coveredBy(summary, opened, schedule) : { own: 0, all: 0 }
+  if (covers.all > 0) result.covered = covers.all
+  await noteSummary(result, summary, source, opened)
+  const gaps = summary.due.flatMap((due) => due.gaps)
+  const missed = summary.missed.length + sumOf(gaps, (gap) => gap.count)
+  if (missed > 0) result.missed = missed
+  Object.assign(result.source, await logAllRejects(summary, result.served, opened, around))
+  await warnMissed(summary.missed, around)
+  await warnOtherList(summary, around)
+  if (!summary.alreadyComplete) await warnShrunk(result, summary.before, around)
+  const strict = flags.strict ? await strictErrors(source.name, summary, opened) : []
+  return { summary, covers: covers.own, isNew: opened.isNew, errors: [...summary.errors, ...strict] }
 }
 
 /** The slot that was named. Kubernetes gives a job started by hand an empty one, which is none. */

@@ -84,45 +84,63 @@ export async function backfill(
   const sink = await sinkOf(loaded, around)
   const { slots, served, givenUp, divided } = await slotsToServe(result, { source, sink, schedule }, loaded, around)
   Object.assign(result, { slots, alreadyServed: served.length, givenUp, divided })
-  const pipeline = await import('../../../pipeline/slots/backfill.js')
+  const { refusedIn } = await import('../../../pipeline/slots/backfill.js')
   const unservedErrors = (before: readonly ServedBefore[]): OwmError[] =>
     compact(
       divided.length > 0 && partlyThere(divided),
-      ...pipeline.refusedIn(before, sink.name),
+      ...refusedIn(before, sink.name),
       ...(flags.strict ? rejectedBefore(source.name, before) : []),
     )
-  if (flags['dry-run'] || slots.length === 0) {
+  const done = (errors: OwmError[]): Done<BackfillResult> => {
     result.durationMs = elapsed()
-    const summary = [...(flags['dry-run'] ? slots : []), backfillInWords(result, flags['dry-run'])]
-    return { result, summary, errors: unservedErrors(served) }
+    const summary = [...(flags['dry-run'] ? result.slots : []), backfillInWords(result, flags['dry-run'])]
+    return { result, summary, errors }
   }
+  if (flags['dry-run'] || slots.length === 0) return done(unservedErrors(served))
+
   const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   outbox = opened
-  return withOutbox(opened, result, around, async (watched) => {
-    const unserved = await pipeline.stillUnserved(slots, opened)
-    const before = [...served, ...unserved.served]
-    Object.assign(result, { slots: unserved.slots, alreadyServed: before.length })
-    if (result.slots.length === 0) {
-      result.outbox.pending = opened.pending
-      result.durationMs = elapsed()
-      return { result, summary: [backfillInWords(result, false)], errors: unservedErrors(before) }
-    }
-    const agenda = pipeline.backfill(result.slots, flags.order === 'newest', schedule)
-    await warnLeftBehind(opened, loaded, around)
-    if (flags.force) await opened.breakers.save('source', undefined)
+  const serve = async (watched: Surroundings): Promise<Done<BackfillResult>> => {
     const parts = { source, sink, outbox: opened }
-    const summary = await run({ agenda, cadence, flush: true }, loaded, parts, watched)
-    await noteDelivered(result, summary, opened)
-    result.source.rejected = summary.rejects.count
-    await logAllRejects(summary, result.served, opened, around)
-    result.durationMs = elapsed()
-    const strict = flags.strict ? rejections(source.name, summary.rejects, `slots ${from} to ${to}`) : []
-    return {
-      result,
-      summary: [backfillInWords(result, false)],
-      errors: [...summary.errors, ...strict, ...unservedErrors(before)],
-    }
-  })
+    const { before, errors } = await serveSlots(result, flags, { schedule, cadence, parts, loaded }, watched)
+    return done([...errors, ...unservedErrors([...served, ...before])])
+  }
+  return withOutbox(opened, result, around, serve)
+}
+
+interface Serving {
+  readonly schedule: OnTime
+  readonly cadence: string | null
+  readonly parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox }
+  readonly loaded: Loaded
+}
+
+/** Serves `result.slots`. Returns its errors, and the slots that turned out to be served when the outbox was opened. */
+async function serveSlots(
+  result: BackfillResult,
+  { order, force, strict }: BackfillFlags,
+  { schedule, cadence, parts, loaded }: Serving,
+  around: Surroundings,
+): Promise<{ before: readonly ServedBefore[]; errors: OwmError[] }> {
+  const { source, outbox } = parts
+  const { backfill: agendaOf, stillUnserved } = await import('../../../pipeline/slots/backfill.js')
+  const unserved = await stillUnserved(result.slots, outbox)
+  const before = unserved.served
+  result.slots = unserved.slots
+  result.alreadyServed += before.length
+  if (result.slots.length === 0) {
+    result.outbox.pending = outbox.pending
+    return { before, errors: [] }
+  }
+  const agenda = agendaOf(result.slots, order === 'newest', schedule)
+  await warnLeftBehind(outbox, loaded, around)
+  if (force) await outbox.breakers.save('source', undefined)
+  const summary = await run({ agenda, cadence, flush: true }, loaded, parts, around)
+  await noteDelivered(result, summary, outbox)
+  result.source.rejected = summary.rejects.count
+  await logAllRejects(summary, result.served, outbox, around)
+  const rejected = strict ? rejections(source.name, summary.rejects, `slots ${result.from} to ${result.to}`) : []
+  return { before, errors: [...summary.errors, ...rejected] }
 }
 
 /** Which of the times no run has served. Reads only. */

@@ -1,0 +1,115 @@
+/** Compares outbox, receipts and sink once, slot by slot. */
+import type { OwnSlot, OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
+import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
+import type { Receipt, Sink } from '../../../../plugin.js'
+import { byTime, type Shard, shardNamed } from '../../../../tasks/slot.js'
+import { idsBySlot, judge, lacking, notThere, type Verified } from './judge.js'
+import { scan } from './scan.js'
+
+/** The slot that is compared with the source, and the task ids of the list. */
+export interface Listed {
+  readonly slot: string
+  /** As in OwnSlot. */
+  readonly shard: string
+  readonly ids: readonly string[]
+  /** Whether an unchanged list has just these ids. If not, the windows of the slot's run aren't known. */
+  readonly isSure: boolean
+}
+
+interface Which {
+  path: string
+  slot: string | undefined
+  pipeline: string
+  address: string
+  flushedSince: number
+  /** The shard that the outbox serves now. */
+  shard: Shard
+  /** Whether a run stands in for earlier times (`catchUp: latest`). */
+  isLatest: boolean
+}
+
+export interface Compared {
+  slots: Verified[]
+  entries: number
+  /** Slots that this shard served by another outbox. */
+  elsewhere: string[]
+  /** Whether an owm is at work on the outbox. */
+  isHeld: boolean
+}
+
+export async function compare(sink: Sink, which: Which, listed: Listed | undefined): Promise<Compared> {
+  const { path, slot, pipeline, address, flushedSince, shard, isLatest } = which
+  const { ownSlotsIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
+  const ours = await ownSlotsIn(path, { slot, pipeline, address, room: listed?.ids.length ?? 0 })
+  const receipts = await receiptsOf(sink, pipeline, slot, ours)
+  const sinkSlots = inSink(receipts.all, shard)
+  const isHeld = ours?.isHeld === true
+  const more = { elsewhere: sinkSlots.served.map((receipt) => receipt.slot), isHeld }
+  if (!ours || ours.slots.length === 0) {
+    const slots = slot === undefined ? [] : [notThere(slot, receipts.all, sinkSlots, shard.join('/'))]
+    return { slots, entries: await entriesIn(sink), ...more }
+  }
+  const listedIndex = ours.slots.findIndex((one) => one.slot === listed?.slot && one.shard === listed.shard)
+  if (listedIndex >= 0) for (const id of listed?.ids ?? []) ours.ids.list(id, listedIndex)
+  const scanned = await scan(sink, ours, receipts.own)
+  const ids = idsBySlot(ours.ids, ours.slots.length, listedIndex)
+  const isEmpty = scanned.entries === 0
+  const slots = ours.slots.flatMap((own, index) => {
+    const [found, itsIds, isServed] = [scanned.found[index], ids[index], receipts.isServed[index] === true]
+    if (!found || !itsIds) return []
+    const isListed = index === listedIndex
+    const list = isListed && listed?.isSure ? listed.ids : undefined
+    const judged = judge({ own, found, ids: itsIds, sink, isServed, isHeld, isListed, list, isEmpty, flushedSince })
+    return [withOtherShards(judged, own, { begun: sinkSlots.begun, receipts: receipts.all, isLatest })]
+  })
+  return { slots, entries: scanned.entries, ...more }
+}
+
+async function entriesIn(sink: Sink): Promise<number> {
+  let entries = 0
+  for await (const _ of sink.entries?.() ?? []) entries++
+  return entries
+}
+
+/** A slot that is all right for this shard, unless the sink lacks other shards of it. */
+function withOtherShards(
+  judged: Verified,
+  { slot, shard }: OwnSlot,
+  { begun, receipts, isLatest }: Pick<InSink, 'begun'> & { receipts: readonly Receipt[]; isLatest: boolean },
+): Verified {
+  const incomplete = begun.find((other) => other.slot === slot && other.shards === shardNamed(shard)[1])
+  if (!incomplete || (judged.state !== 'same' && judged.state !== 'unproven')) return judged
+  const isStoodInFor = (index: number): boolean =>
+    receipts.some(
+      (receipt) =>
+        receipt.shard === index &&
+        receipt.shards === incomplete.shards &&
+        receipt.interval &&
+        byTime(receipt.interval.from, slot) < 0 &&
+        byTime(slot, receipt.interval.to) < 0,
+    )
+  const missing = incomplete.missing.filter((index) => !isLatest || !isStoodInFor(index))
+  return missing.length > 0 ? lacking(judged, { ...incomplete, missing }) : judged
+}
+
+/** The receipts of the outbox's slots, each for its own shard, and which slots any receipts say are served. */
+async function receiptsOf(
+  sink: Sink,
+  pipeline: string,
+  slot: string | undefined,
+  ours: OwnSlots | undefined,
+): Promise<{ own: (Receipt | undefined)[]; isServed: boolean[]; all: readonly Receipt[] }> {
+  const all = (await sink.receipts?.(pipeline, slot)) ?? []
+  const own: (Receipt | undefined)[] = []
+  const isServed: boolean[] = []
+  for (const one of ours?.slots ?? []) {
+    const isOwn = (receipt: Receipt): boolean =>
+      receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
+    // Without a slot, the sink gives only the receipts of the newest slots.
+    const older = slot === undefined && !all.some(isOwn) ? ((await sink.receipts?.(pipeline, one.slot)) ?? []) : []
+    const ofSlot = [...all, ...older].filter((receipt) => receipt.slot === one.slot)
+    own.push(ofSlot.find(isOwn))
+    isServed.push(inSink(ofSlot, shardNamed(one.shard)).served.length > 0)
+  }
+  return { own, isServed, all }
+}
