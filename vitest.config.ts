@@ -5,14 +5,14 @@ import { filesWithout, missingPrograms } from './scripts/programs.mjs'
  * Six suites, told apart by their files' names:
  * unit         name.test.ts: no server, no process of its own; for while you write
  * integration  name.integration.test.ts: real processes and real servers
- * faults       test/faults, and the outbox against a model of it: kills, full disks, failovers
+ * faults       test/faults, and the outbox against a reference model: kills, full disks, failovers
  * engines      what starts owm: containers, Kubernetes, Slurm, ecFlow, cron; the long part: `npm run test:engines`
  * model        the protocol's Promela model, checked by spin
  * guards       the suite again, in an owm without one of its guards: it must fail (`npm run test:guards`)
  */
 const faults = [
   'test/faults/**/*.test.ts',
-  'test/model.test.ts',
+  'test/reference.test.ts',
   'test/schedule/year/*.test.ts',
   'test/doctor/healthy.*',
 ]

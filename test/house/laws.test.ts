@@ -248,7 +248,7 @@ describe('commands', () => {
 })
 
 it('unit tests start no server and no process', () => {
-  const others = /\.integration\.test\.ts$|^test\/(faults\/|engines\/|(model|promela|guards)\.test)/
+  const others = /\.integration\.test\.ts$|^test\/(faults\/|engines\/|(reference|promela|guards)\.test)/
   const isUnit = (path: string): boolean => path.endsWith('.test.ts') && !others.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,

@@ -173,7 +173,7 @@ export class Scene {
     return loaded
   }
 
-  /** Copies the outbox at a step: what a kill leaves (see model.test.ts). */
+  /** Copies the outbox at a step: what a kill leaves (see reference.test.ts). */
   #dieAt({ at, nth }: Crash, then: () => void): { end(): Promise<boolean> } {
     let left = nth
     const watch = (message: unknown): void => {

@@ -5,7 +5,7 @@
  * the file (by our own SQL) and the sink's ledger must agree with the model.
  *
  * A failure prints its seed: OWM_TEST_SEED=… runs the same histories again,
- * OWM_TEST_MODEL_RUNS=… more of them. Time is injected. How reader and relay
+ * OWM_TEST_REFERENCE_RUNS=… more of them. Time is injected. How reader and relay
  * take turns inside one produce() is the event loop's, so a failure that needs
  * one turn out of many may want a few replays.
  *
@@ -20,7 +20,7 @@
  */
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { freshModel } from './model/claims.js'
+import { freshModel } from './reference/claims.js'
 import {
   type Command,
   changing,
@@ -35,20 +35,20 @@ import {
   reopening,
   restoring,
   retrying,
-} from './model/commands.js'
-import { commands } from './model/histories.js'
-import type { Kind } from './model/server.js'
-import { System } from './model/system.js'
+} from './reference/commands.js'
+import { commands } from './reference/histories.js'
+import type { Kind } from './reference/server.js'
+import { System } from './reference/system.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
 const seed = Number(
   process.env['OWM_TEST_SEED'] ??
     (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
 )
-const runs = Number(process.env['OWM_TEST_MODEL_RUNS'] ?? 40)
+const runs = Number(process.env['OWM_TEST_REFERENCE_RUNS'] ?? 40)
 /** The default stops in time on a busy machine, wherever it is; a number of runs that was asked for is kept. */
 const within = (milliseconds: number) =>
-  process.env['OWM_TEST_MODEL_RUNS'] === undefined ? { interruptAfterTimeLimit: milliseconds } : {}
+  process.env['OWM_TEST_REFERENCE_RUNS'] === undefined ? { interruptAfterTimeLimit: milliseconds } : {}
 
 async function live(kind: Kind, maxInFlight: number, history: Iterable<Command>): Promise<void> {
   vi.setSystemTime(Date.UTC(2026, 10, 23, 10))
@@ -68,7 +68,7 @@ const produced = (slot: number, unlike: Partial<Producing> = {}): Command =>
   producing({ slot, deliver: true, keepTasks: 1_000_000, pageSize: 10, sourceFault: undefined, ...plainly, ...unlike })
 const flushed = (): Command => flushing({ limit: undefined, ...plainly })
 
-describe('outbox and relay against the model', () => {
+describe('outbox and relay against the reference', () => {
   // Only what tells the time: the file's threads and the waits between turns are real.
   beforeEach(() => {
     vi.useFakeTimers({ toFake: ['Date'] })

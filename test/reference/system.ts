@@ -56,7 +56,7 @@ export class System {
   }
 
   static async start(kind: Kind, maxInFlight: number): Promise<System> {
-    const folder = await mkdtemp(join(tmpdir(), 'owm-model-'))
+    const folder = await mkdtemp(join(tmpdir(), 'owm-reference-'))
     const outbox = await opened(join(folder, '0.db'))
     return new System(new Server(kind, maxInFlight), folder, outbox, await factsOf(outbox.path))
   }
