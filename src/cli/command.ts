@@ -9,6 +9,7 @@ import { ConfigurationError, exitCodes, OutboxError, type OwmError, toError } fr
 import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import { isTree } from '../tasks/json/tree.js'
+import { trustFound } from '../trust.js'
 import type { Surroundings } from './compose.js'
 import { lossOfOutput, secrets } from './output.js'
 import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
@@ -289,7 +290,6 @@ export abstract class OwmCommand<Result extends object> extends Command {
   async #trust(flags: BaseFlags): Promise<void> {
     const { OWM_TRUST_CONFIG, OWM_CONFIG } = process.env
     if (!flags['trust-config'] && OWM_TRUST_CONFIG !== '1' && !flags.config && !OWM_CONFIG) return
-    const { trustFound } = await import('../trust.js')
     trustFound()
   }
 

@@ -9,7 +9,7 @@ import type { View } from '../outbox/inspect/view.js'
 import type { BreakerName, Outbox } from '../outbox/outbox.js'
 import type { Claim } from '../outbox/owner.js'
 import type { FilterCounts, Filters } from '../pipeline/input/filters/filters.js'
-import type { BoundedSource } from '../pipeline/input/pages.js'
+import { type BoundedSource, bounded } from '../pipeline/input/pages.js'
 import type { Deps, Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
@@ -184,14 +184,12 @@ export async function sourceOf(
     { located, pluginOptions, section },
     { filtersOf, locating },
     { filtered, sourceDigest, zeroCounts },
-    { bounded },
     supervise,
   ] = await Promise.all([
     import('../plugins/load.js'),
     import('../config/section.js'),
     import('../config/filters.js'),
     import('../pipeline/input/filters/filters.js'),
-    import('../pipeline/input/pages.js'),
     import('../plugins/supervise/index.js'),
   ])
   const { use, timeoutMs, maxLocations, minLocations, minShare } = section(loaded, 'source')

@@ -3,6 +3,7 @@ import { relative } from 'node:path'
 import type { Finding } from '../../config/check/index.js'
 import type { Loaded } from '../../config/load.js'
 import type { Shown } from '../../config/show.js'
+import { originInWords } from '../../config/values/origins.js'
 import {
   ConfigurationError,
   exitCodes,
@@ -25,10 +26,7 @@ export interface ShowResult {
 }
 
 export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
-  const [{ settingsIn }, { originInWords }] = await Promise.all([
-    import('../../config/show.js'),
-    import('../../config/values/origins.js'),
-  ])
+  const { settingsIn } = await import('../../config/show.js')
   const { values, errors } = await settingsIn(loaded)
   const rows = values.map(({ key, value, origin }) => {
     const text = typeof value === 'string' ? value : (exactJson(value) ?? '')

@@ -6,6 +6,7 @@ import type { RejectedFor } from '../../pipeline/input/rejects.js'
 import { type Delivered, nothingDelivered } from '../../pipeline/parts.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { timesCovered } from '../../schedule/covers.js'
 import { slotOf } from '../../tasks/slot.js'
 import type { Surroundings } from '../compose.js'
 import { count, plural, stopwatch } from '../format.js'
@@ -128,7 +129,6 @@ export async function coveredBy(
   { ledger }: Outbox,
   { timetable }: OnTime,
 ): Promise<{ own: number; all: number }> {
-  const { timesCovered } = await import('../../schedule/covers.js')
   const missed = await ledger.missed()
   const timesOf = ({ slot, intervalFrom }: RunRow): number =>
     timesCovered({ from: intervalFrom === null ? null : slotOf(intervalFrom), to: slot }, missed, timetable)

@@ -4,7 +4,8 @@ import { ConfigurationError, UsageError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { compact } from '../../lists.js'
 import type { PluginReport } from '../../plugins/catalogue.js'
-import type { Project } from '../../plugins/scaffold.js'
+import { isPath } from '../../plugins/load.js'
+import { type Project, writeProject } from '../../plugins/scaffold.js'
 import type { Done } from '../command.js'
 import { defaultOf, harmless } from '../format.js'
 
@@ -54,10 +55,7 @@ export async function show(
 
 /** Finds a plugin by its path, by its `use:`, or by its own name. */
 async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginReport> {
-  const [{ pluginReport }, { isPath }] = await Promise.all([
-    import('../../plugins/catalogue.js'),
-    import('../../plugins/load.js'),
-  ])
+  const { pluginReport } = await import('../../plugins/catalogue.js')
   if (isPath(name)) return pluginReport(name, 'local', process.cwd())
   const all = await reachable(pipelines)
   const match = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)
@@ -91,7 +89,6 @@ export interface NewPluginResult {
 }
 
 export async function create(project: Project, owm: { root: string; version: string }): Promise<Done<NewPluginResult>> {
-  const { writeProject } = await import('../../plugins/scaffold.js')
   const { path } = project
   const { name, files } = await writeProject(project, owm)
   const summary = [

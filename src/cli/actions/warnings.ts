@@ -1,8 +1,11 @@
 /** What a start warns of. */
 import type { Loaded } from '../../config/load.js'
+import { anotherOutbox } from '../../files/rules.js'
+import { volatileAt } from '../../files/volatile.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
+import { paceInWords, paceOf } from '../../schedule/pace.js'
 import { slotOf } from '../../tasks/slot.js'
 import { logWarning, type Surroundings } from '../compose.js'
 import { count, harmless, plural } from '../format.js'
@@ -37,10 +40,6 @@ export async function warnMissed(missed: readonly { slot: string }[], around: Su
 
 /** Warns if the outbox won't survive a restart of the machine: pending tasks and the ledger would be lost with it. */
 export async function warnVolatile(path: string, around: Surroundings): Promise<void> {
-  const [{ volatileAt }, { anotherOutbox }] = await Promise.all([
-    import('../../files/volatile.js'),
-    import('../../files/rules.js'),
-  ])
   const why = (await volatileAt(path))?.why
   if (why === undefined) return
   await logWarning(
@@ -69,7 +68,6 @@ export async function warnLeftBehind({ isNew, path }: Outbox, { family }: Loaded
 /** Warns if the schedule runs less often than a cadence requires. */
 export async function warnPace({ settings }: Loaded, { timetable, now }: OnTime, around: Surroundings): Promise<void> {
   if (!settings.cadence) return
-  const { paceOf, paceInWords } = await import('../../schedule/pace.js')
   const pace = paceOf(settings.cadence, timetable, now())
   if (pace.tooShort.length > 0) await logWarning(around, { event: 'cadence-too-short' }, paceInWords(pace) ?? '')
 }

@@ -1,6 +1,9 @@
 /** Tries each answer to `owm init` at once: reads the list, asks the sink. */
 import { resolve } from 'node:path'
+import { trySink } from '../../../config/check/connect.js'
+import { writableOutput } from '../../../config/check/files.js'
 import type { Loaded } from '../../../config/load.js'
+import { Secrets } from '../../../config/redact.js'
 import { exitCodes, isOwmError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { DryRun } from '../../../pipeline/dry-run.js'
@@ -30,10 +33,7 @@ interface CheckedList {
 
 /** A configuration of this section alone, without a file or the environment. */
 async function loadedWith(name: 'source' | 'sink', section: Section, flag: string, folder: string): Promise<Loaded> {
-  const [{ loadConfig }, { Secrets }] = await Promise.all([
-    import('../../../config/load.js'),
-    import('../../../config/redact.js'),
-  ])
+  const { loadConfig } = await import('../../../config/load.js')
   // Interactive: one attempt, no retries.
   const set = [`${name}=${JSON.stringify(section)}`, 'retry.attempts=1']
   // Its own secrets: a sink's whole URL counts as one, but the answer must be shown again.
@@ -106,8 +106,6 @@ export async function checkSink(
 ): Promise<CheckedSink> {
   const loaded = await loadedWith('sink', section, '--to', folder)
   const sink: SinkDeps = await sinkOf(loaded, around, true)
-  const { trySink } = await import('../../../config/check/connect.js')
-  const { writableOutput } = await import('../../../config/check/files.js')
   const { path } = section
   if (section['use'] === 'jsonl' && typeof path === 'string') {
     await writableOutput(resolve(folder, path))

@@ -3,6 +3,7 @@ import { hash } from 'node:crypto'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
+import { mustBeSafe, usableOutbox } from '../../../config/check/files.js'
 import { addressesIn } from '../../../config/redact.js'
 import { ConfigurationError, codeOf, isOfDisk, OutboxError, toError, UsageError } from '../../../errors/index.js'
 import { statIfThere } from '../../../files/folders.js'
@@ -12,7 +13,7 @@ import { secrets } from '../../output.js'
 import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
 import { checkList, checkSink, type Database, isTransient, type ListCounts, tablesOf } from './check.js'
 import { aboutTable, databaseInWords, isDatabase, whichTable } from './database.js'
-import type { Question } from './questions.js'
+import { type Question, Questions } from './questions.js'
 import { type Section, settingsIn, starterWith } from './starter.js'
 
 export type { ListCounts } from './check.js'
@@ -65,7 +66,6 @@ export async function init(
   around: Surroundings,
 ): Promise<Done<InitResult>> {
   const { path, schema } = result
-  const { mustBeSafe } = await import('../../../config/check/files.js')
   await mustBeSafe([path, schema], around.trustFolder)
   if (await statIfThere(path)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
@@ -99,7 +99,7 @@ async function answersTo(
   around: Surroundings,
 ): Promise<Answers> {
   const folder = dirname(result.path)
-  const terminal = asks ? new (await import('./questions.js')).Questions(around.signal, startAgain) : undefined
+  const terminal = asks ? new Questions(around.signal, startAgain) : undefined
   const answerTo = async <Of>(flag: string | undefined, question: Question<Of>): Promise<Of | undefined> => {
     if (flag === undefined) return terminal?.ask(question)
     const meant = question.understand(flag)
@@ -247,7 +247,6 @@ async function outboxFor(folder: string, { env, trustFolder, note }: Surrounding
   const { XDG_STATE_HOME = '' } = env
   const isGiven = isAbsolute(XDG_STATE_HOME)
   const path = join(isGiven ? XDG_STATE_HOME : join(homedir(), '.local', 'state'), 'owm', ownName(folder), 'outbox.db')
-  const { usableOutbox } = await import('../../../config/check/files.js')
   const isUsable = (isGiven || homedir() !== '/') && (await isDone(usableOutbox(path, trustFolder)))
   if (isUsable) return path
   const beside = join(folder, 'outbox.db')

@@ -2,7 +2,9 @@
 import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
+import { crontab } from '../../../deploy/crontab.js'
 import type { Part, Start } from '../../../deploy/start.js'
+import { systemd } from '../../../deploy/systemd.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { BaseFlags, Done } from '../../command.js'
@@ -27,8 +29,8 @@ export async function print(
 ): Promise<Done<PrintResult>> {
   const starts = await Promise.all(pipelines.map((loaded) => startOf(loaded, flags, env)))
   result.files = await {
-    crontab: async () => (await import('../../../deploy/crontab.js')).crontab(starts, now()),
-    systemd: async () => (await import('../../../deploy/systemd.js')).systemd(starts, now()),
+    crontab: () => crontab(starts, now()),
+    systemd: () => systemd(starts, now()),
     kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts, now()),
   }[result.scheduler]()
   return {

@@ -3,10 +3,12 @@ import type { Loaded } from '../../../config/load.js'
 import { toError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { Vitals } from '../../../outbox/inspect/vitals.js'
+import { wouldServe } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { policyOf, type Surroundings } from '../../compose.js'
 import { harmless, plural } from '../../format.js'
+import { ownerOf } from '../../owner.js'
 
 /** A command to run, and why. */
 interface Step {
@@ -46,10 +48,7 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
         step('owm produce', 'does it'),
         settings.schedule && step('owm init --print crontab', 'what starts it from then on'),
       )
-    const [{ mustBeOwn }, { ownerOf }] = await Promise.all([
-      import('../../../outbox/owner.js'),
-      import('../../owner.js'),
-    ])
+    const { mustBeOwn } = await import('../../../outbox/owner.js')
     mustBeOwn(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
     const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
     return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTimeInWords(loaded, around)}`)]
@@ -69,10 +68,7 @@ function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): 
 
 async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
   if (!settings.schedule) return []
-  const [{ slotsIn }, { wouldServe }] = await Promise.all([
-    import('../../../outbox/inspect/ledger/slots.js'),
-    import('../../../pipeline/slots/on-time.js'),
-  ])
+  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   const { served } = wouldServe(policyOf(settings.schedule, around), await slotsIn(settings.outbox.path))
   const newest = served.at(-1)
   return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]

@@ -12,9 +12,10 @@ import {
   UsageError,
 } from '../../../errors/index.js'
 import { statIfThere } from '../../../files/folders.js'
+import { replaceFile } from '../../../files/replace.js'
 import type { ReportPlan, ReportSource } from '../../../report/data.js'
-import type { Given } from '../../../report/gather.js'
-import type { PageParts } from '../../../report/html.js'
+import { dataOf, Given, mostPlaces, mostRuns } from '../../../report/gather.js'
+import { type PageParts, pageOf } from '../../../report/html.js'
 import type { Done } from '../../command.js'
 import { type Surroundings, scheduleOf } from '../../compose.js'
 import { megabytes, plural } from '../../format.js'
@@ -58,11 +59,7 @@ export async function report(
   program: Program,
   around: Surroundings,
 ): Promise<Done<ReportResult>> {
-  const [{ dataOf, Given, mostPlaces, mostRuns }, { pageOf }, { overviewOf }] = await Promise.all([
-    import('../../../report/gather.js'),
-    import('../../../report/html.js'),
-    import('../../../outbox/inspect/report.js'),
-  ])
+  const { overviewOf } = await import('../../../outbox/inspect/report.js')
   const { settings } = loaded
   const path = out === '-' ? undefined : await fileAt(out, settings.outbox.path)
   if (path === undefined) await mustGoSomewhere()
@@ -81,7 +78,8 @@ export async function report(
   }
   const data = dataOf(about, overview, given)
   const page = pageOf(data, await partsIn(program.root), (text) => secrets.redact(text))
-  if (path === undefined) print(page)
+  // A reader may close the pipe early. As for all output, a full disk is reported at the end.
+  if (path === undefined) process.stdout.write(page)
   else await write(path, page)
   Object.assign(result, { file: path ?? null, bytes: Buffer.byteLength(page), isCut: data.notShown !== '' })
   Object.assign(result, { locations: data.places.count, runs: data.runs.length })
@@ -130,7 +128,6 @@ async function isReport(path: string): Promise<boolean> {
 }
 
 async function write(path: string, page: string): Promise<void> {
-  const { replaceFile } = await import('../../../files/replace.js')
   try {
     await replaceFile(path, page, 0o644)
   } catch (error) {
@@ -142,11 +139,6 @@ async function write(path: string, page: string): Promise<void> {
       cause: error,
     })
   }
-}
-
-/** A reader may close the pipe early. As for all output, a full disk is reported at the end. */
-function print(page: string): void {
-  process.stdout.write(page)
 }
 
 async function partsIn(root: string): Promise<PageParts> {

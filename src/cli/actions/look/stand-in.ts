@@ -1,5 +1,7 @@
 /** Which run stands in for a scheduled time without a run of its own. */
 import type { Loaded } from '../../../config/load.js'
+import type { SlotsSeen } from '../../../outbox/inspect/ledger/slots.js'
+import { standInFor } from '../../../schedule/covers.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
 import { type Surroundings, scheduleOf } from '../../compose.js'
 
@@ -11,9 +13,9 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
   const schedule = scheduleOf(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
-  const { seen, covers } = await ledgerOf(loaded)
+  const seen = await slotsSeen(loaded)
   const isServed = seen.slots.some((one) => one.slot === slot && one.state !== 'covered' && one.state !== 'missed')
-  return isServed ? undefined : covers.standInFor(time, seen)?.slot
+  return isServed ? undefined : standInFor(time, seen)?.slot
 }
 
 /** The consecutive times that were missed along with it, for the same reason; undefined if it wasn't missed. */
@@ -21,15 +23,12 @@ export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) 
   const schedule = scheduleOf(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
-  const { seen } = await ledgerOf(loaded)
-  return seen.missed.find(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
+  const { missed } = await slotsSeen(loaded)
+  return missed.find(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
 }
 
-/** All slots of the outbox, and the functions that judge them. */
-export async function ledgerOf({ settings }: Loaded) {
-  const [{ slotsIn }, covers] = await Promise.all([
-    import('../../../outbox/inspect/ledger/slots.js'),
-    import('../../../schedule/covers.js'),
-  ])
-  return { seen: await slotsIn(settings.outbox.path), covers }
+/** All slots of the outbox. */
+export async function slotsSeen({ settings }: Loaded): Promise<SlotsSeen> {
+  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
+  return slotsIn(settings.outbox.path)
 }

@@ -131,7 +131,7 @@ async function fromSource(
   await noteDelivered(result, before, outbox)
   await logLeftRejects(before.earlier, result.served, around)
   if (!isReady(before) || around.signal.aborted) return before.errors
-  const agenda = await agendaOf(plan.slot, plan.slot, scheduleOf(loaded, around))
+  const agenda = agendaOf(plan.slot, plan.slot, scheduleOf(loaded, around))
   const replay = flags.all ? 'all' : 'missing'
   const what = { agenda, cadence: await cadenceKept(loaded), again: true, replay, flush: true } as const
   const summary = await produceRun(what, loaded, { ...parts, source }, around)

@@ -3,7 +3,8 @@ import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import type { LastList } from '../../../pipeline/dry-run.js'
 import type { DueOf } from '../../../pipeline/input/cadence.js'
-import type { OnTime } from '../../../pipeline/slots/on-time.js'
+import { type OnTime, wouldServe } from '../../../pipeline/slots/on-time.js'
+import { newest } from '../../../schedule/due.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { type ChosenSource, logWarning, type Surroundings, tracing } from '../../compose.js'
@@ -37,12 +38,10 @@ export async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named, now }: Timing,
 ): Promise<DueNow> {
-  const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }, { newest }, { wouldServe }] = await Promise.all([
+  const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }] = await Promise.all([
     import('../../../pipeline/input/cadence.js'),
     import('../../../outbox/inspect/ledger/slots.js'),
     import('../../../outbox/inspect/ledger/windows.js'),
-    import('../../../schedule/due.js'),
-    import('../../../pipeline/slots/on-time.js'),
   ])
   const newestTime = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? newestTime : Date.parse(named)

@@ -6,8 +6,9 @@ import type { Outbox, RunRow } from '../../../outbox/outbox.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { ProduceOptions, ProduceSummary } from '../../../pipeline/produce.js'
-import type { Agenda } from '../../../pipeline/slots/agenda.js'
-import type { OnTime } from '../../../pipeline/slots/on-time.js'
+import { type Agenda, oneSlot } from '../../../pipeline/slots/agenda.js'
+import { namedSlot, type OnTime, onTime } from '../../../pipeline/slots/on-time.js'
+import { newest } from '../../../schedule/due.js'
 import { byTime, slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import {
@@ -92,7 +93,7 @@ export async function produce(
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
   const elapsed = stopwatch()
-  const named = namedSlot(flags.slot || around.env['OWM_SLOT'], around)
+  const named = slotByName(flags.slot || around.env['OWM_SLOT'], around)
   if (named !== undefined) result.slot = named
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
@@ -101,7 +102,7 @@ export async function produce(
   let outbox: Outbox | undefined
   const schedule = scheduleOf(loaded, around)
   const now = slotOf(around.now())
-  result.slot ??= schedule ? await newestTime(schedule) : now
+  result.slot ??= schedule ? newestTime(schedule) : now
   if (named !== undefined && schedule) {
     mustNotBeFar(named, schedule)
     await warnUnscheduled(named, schedule, around)
@@ -123,7 +124,7 @@ export async function produce(
   const opened = await openOutbox(loaded, around, { waitMs, create: true, as: 'owner' })
   outbox = opened
   const serve = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
-    const agenda = await agendaOf(named, now, schedule)
+    const agenda = agendaOf(named, now, schedule)
     const done = await serveSlots(result, flags, { agenda, cadence, schedule, loaded, source, sink, opened }, watched)
     result.durationMs = elapsed()
     return { result, summary: [produceInWords(result, done.summary, done)], errors: done.errors }
@@ -167,14 +168,14 @@ async function serveSlots(
 }
 
 /** The slot that was named. Kubernetes gives a job started by hand an empty one, which is none. */
-function namedSlot(text: string | undefined, { env }: Surroundings): string | undefined {
+function slotByName(text: string | undefined, { env }: Surroundings): string | undefined {
   if (!text) return undefined
   return slotNamed(text === env['OWM_SLOT'] ? 'OWM_SLOT' : '--slot', text)
 }
 
 /** The newest scheduled time; null if none has come yet. */
-async function newestTime({ timetable, now }: OnTime): Promise<string | null> {
-  const time = (await import('../../../schedule/due.js')).newest(timetable, now())
+function newestTime({ timetable, now }: OnTime): string | null {
+  const time = newest(timetable, now())
   return time === undefined ? null : slotOf(time)
 }
 
@@ -188,12 +189,9 @@ export function mustNotBeFar(slot: string, { timetable, now }: OnTime, what = 'T
 }
 
 /** What a start serves: the named slot, what is due by the schedule, or else the time of the start. */
-export async function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Promise<Agenda> {
-  if (schedule) {
-    const { namedSlot, onTime } = await import('../../../pipeline/slots/on-time.js')
-    return named === undefined ? onTime(schedule) : namedSlot(named, schedule)
-  }
-  return (await import('../../../pipeline/slots/agenda.js')).oneSlot(named ?? now, named !== undefined)
+export function agendaOf(named: string | undefined, now: string, schedule: OnTime | undefined): Agenda {
+  if (!schedule) return oneSlot(named ?? now, named !== undefined)
+  return named === undefined ? onTime(schedule) : namedSlot(named, schedule)
 }
 
 /** Reads and delivers. */

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import type { GapSeen, SlotSeen } from '../../../outbox/inspect/ledger/slots.js'
+import { asWritten, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
@@ -44,10 +45,7 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const [{ slotsIn }, { asWritten, wouldServe }] = await Promise.all([
-    import('../../../outbox/inspect/ledger/slots.js'),
-    import('../../../pipeline/slots/on-time.js'),
-  ])
+  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   const loaded = await configure()
   const { outbox } = loaded.settings
   const schedule = scheduleIn(loaded)

@@ -4,7 +4,7 @@ import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.
 import { compact } from '../../../../lists.js'
 import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import type { SlotsSeen } from '../../../../outbox/inspect/ledger/slots.js'
-import type { OnTime } from '../../../../pipeline/slots/on-time.js'
+import { type OnTime, wouldServe } from '../../../../pipeline/slots/on-time.js'
 import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
 import { servedInWords, timesCovered, withServed } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
@@ -129,7 +129,7 @@ async function readRuns(
   if (schedule) {
     const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
     const seen = await slotsIn(settings.outbox.path)
-    const due = await dueIn(seen, schedule)
+    const due = dueIn(seen, schedule)
     if (due) listed.due = due
     listed.missed = withServed(listed.missed, seen.slots, schedule.timetable)
     coversOf = (run) => timesCovered(coveringOf(run, found.runs, seen), found.gaps, schedule.timetable)
@@ -148,10 +148,9 @@ function coveringOf(
   return { from: interval?.from ?? latest?.from ?? null, to, state }
 }
 
-async function dueIn(seen: SlotsSeen, schedule: OnTime): Promise<Due | undefined> {
+function dueIn(seen: SlotsSeen, schedule: OnTime): Due | undefined {
   const { coveredTo } = seen
   if (coveredTo === null) return undefined
-  const { wouldServe } = await import('../../../../pipeline/slots/on-time.js')
   const { gaps } = wouldServe(schedule, seen)
   const last = gaps.at(-1)?.to ?? coveredTo
   const times = [...schedule.timetable.between(last, schedule.now())]

@@ -1,10 +1,11 @@
 /** Scheduled times without a run of their own, and which of them no start will serve. */
 import type { Loaded } from '../../../../config/load.js'
 import { compact } from '../../../../lists.js'
+import { withoutRun } from '../../../../schedule/covers.js'
 import { slotOf } from '../../../../tasks/slot.js'
 import { type Surroundings, scheduleOf } from '../../../compose.js'
 import { plural } from '../../../format.js'
-import { ledgerOf } from '../stand-in.js'
+import { slotsSeen } from '../stand-in.js'
 
 /** Some scheduled times; null if there are none. */
 interface Times {
@@ -34,8 +35,7 @@ export async function timesWithoutRun(
   const schedule = scheduleOf(loaded, around)
   const first = slots.at(-1)
   if (!schedule || first === undefined) return undefined
-  const { seen, covers } = await ledgerOf(loaded)
-  const found = covers.withoutRun(seen, schedule.timetable, Date.parse(first), around.now())
+  const found = withoutRun(await slotsSeen(loaded), schedule.timetable, Date.parse(first), around.now())
   const servedElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
   const left = (times: readonly number[]): number[] => times.filter((time) => !servedElsewhere.has(time))
   const timesIn = (times: readonly number[]): Times => {

@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
-import { type Shard, shardOf } from '../../../../tasks/slot.js'
+import { type Shard, shardNameIn, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -10,8 +10,9 @@ import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import { standInOf } from '../stand-in.js'
-import type { Compared, Listed } from './compare.js'
+import { type Compared, compare, type Listed } from './compare.js'
 import type { Verified } from './judge.js'
+import { listedIds } from './list.js'
 import { isDifferent, verdictsInWords } from './report.js'
 import { remedyOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
 
@@ -69,10 +70,7 @@ export async function verify(
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
         hint: '`owm runs` shows what the outbox says of each run.',
       })
-    const [{ compare }, { redeliverableMs }] = await Promise.all([
-      import('./compare.js'),
-      import('../../../../outbox/chain/lost.js'),
-    ])
+    const { redeliverableMs } = await import('../../../../outbox/chain/lost.js')
     const flushedSince = around.now() - redeliverableMs
     const shard = await shardOfOutbox(path, loaded, around.env)
     const isLatest = loaded.settings.schedule?.catchUp === 'latest'
@@ -119,11 +117,7 @@ async function listedIn(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Listed | undefined> {
-  const [{ lastRunIn }, { listedIds }, { shardNameIn }] = await Promise.all([
-    import('../../../../outbox/inspect/ids/own-slots.js'),
-    import('./list.js'),
-    import('../../../../tasks/slot.js'),
-  ])
+  const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
   const last = await lastRunIn(path, slot)
   if (!last) return undefined
   const source = await sourceOf(loaded, around, () => undefined)

@@ -1,5 +1,7 @@
 /** The lines of a place in the source's list, and what a run would make of them. */
+import { Nearest } from '../../../../errors/suggest.js'
 import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
+import { pagesOf } from '../../../../pipeline/input/pages.js'
 import type { Place } from '../../../../tasks/place.js'
 import type { ChosenSource } from '../../../compose.js'
 import type { Judged } from './judge.js'
@@ -48,11 +50,7 @@ interface Asked {
 
 /** Reads the whole list, bypassing the filters, and says which of them would leave a line out. */
 export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looked> {
-  const [{ pagesOf }, { Nearest }, { judgeOf }] = await Promise.all([
-    import('../../../../pipeline/input/pages.js'),
-    import('../../../../errors/suggest.js'),
-    import('./judge.js'),
-  ])
+  const { judgeOf } = await import('./judge.js')
   const judge = judgeOf(source.filters, asked)
   const found: Record<'exact' | 'part', { count: number; lines: Line[] }> = {
     exact: { count: 0, lines: [] },
