@@ -1,11 +1,10 @@
 /** NDJSON, a JSON value on each line; also GeoJSON text sequences (RFC 8142), whose values may span lines. */
-import type { Location, Malformed } from '../../plugin.js'
 import { isJson } from '../../tasks/json/parse.js'
 import type { Mapping } from '../fields/mapping.js'
 import { untilOtherHeader } from './header.js'
 import { fromText, type JsonOptions } from './json/index.js'
 import { RecordReader } from './record.js'
-import { damaged, maxRecord, type Records, type TextList, titleOf } from './records.js'
+import { damaged, maxRecord, Placed, type Records, type TextList, titleOf } from './records.js'
 import { linesOf } from './text.js'
 
 export async function* readNdjson(list: TextList, given: JsonOptions, mapping: Mapping): AsyncGenerator<Records> {
@@ -16,19 +15,15 @@ export async function* readNdjson(list: TextList, given: JsonOptions, mapping: M
   const sequence = new Sequence()
   let isFirst = true
   for await (const found of valuesOf(list, sequence)) {
-    const records: (Location | Malformed)[] = []
-    const lines: number[] = []
+    const placed = new Placed<number>()
     const end = untilOtherHeader(found, ({ text, line }) => {
       if (text.trim() === '') return
       if (isFirst && given.layout !== 'rows' && /^\s*\[\s*(\{|$)/.test(text))
         throw damaged(list.name, 'is one JSON array, not one object a line', 'Set source.format to json.')
       isFirst = false
-      const record = fromText({ text, key: undefined }, reader, given, 'line')
-      if (record === undefined) return
-      records.push(record)
-      lines.push(line)
+      placed.add(fromText({ text, key: undefined }, reader, given, 'line'), line)
     })
-    yield { records, position: (index) => `line ${lines[index]}` }
+    yield { records: placed.records, position: (index) => `line ${placed.placeOf(index)}` }
     if (end) throw end
   }
 }

@@ -26,6 +26,22 @@ export interface Records {
   position(index: number, field?: string): string
 }
 
+/** Records in their order, each with its place in the list; what has no record, such as an empty line, is left out. */
+export class Placed<Place> {
+  readonly records: (Location | Malformed)[] = []
+  readonly #places: Place[] = []
+
+  add(record: Location | Malformed | undefined, place: Place): void {
+    if (record === undefined) return
+    this.records.push(record)
+    this.#places.push(place)
+  }
+
+  placeOf(index: number): Place | undefined {
+    return this.#places[index]
+  }
+}
+
 /** Text that isn't even a record: no value in it is to blame. */
 export class NoRecord extends Malformed {
   /** Whether the list ends before a quote that was opened in this record, or before it, is closed. */

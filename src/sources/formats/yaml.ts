@@ -1,7 +1,7 @@
 /** YAML: a list of records, an object that holds one, or one document per record. Read as a whole. */
 import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { toError } from '../../errors/index.js'
-import { type Location, Malformed } from '../../plugin.js'
+import { Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { isObject, isTree } from '../../tasks/json/tree.js'
 import type { Mapping } from '../fields/mapping.js'
@@ -9,7 +9,7 @@ import type { JsonOptions } from './json/index.js'
 import { type Held, noList, onlyOne } from './json/outline.js'
 import { entriesIn, layoutOf } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
-import { damaged, misread, type Records, type TextList, titleOf } from './records.js'
+import { damaged, misread, Placed, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
 import { asWritten } from './written.js'
 
@@ -36,8 +36,7 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const lineCounter = new yaml.LineCounter()
   const options = { lineCounter, merge: true, uniqueKeys: areSameKeys, logLevel: 'error' } as const
   const documents = yaml.parseAllDocuments(await whole(list), options)
-  const records: (Location | Malformed)[] = []
-  const places: string[] = []
+  const placed = new Placed<string>()
   let number = 0
   const lineOf = (node: Node): number | undefined =>
     node.range?.[0] === undefined ? undefined : lineCounter.linePos(node.range[0]).line
@@ -52,12 +51,10 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
       const record = text.includes('\ufffd')
         ? new Malformed(text, misread('record', given))
         : asWritten(reader.read({ value, key }), odd, () => reader.read({ value: texts(), key }))
-      if (record === undefined) continue
-      records.push(record)
-      places.push(place)
+      placed.add(record, place)
     }
   }
-  yield { records, position: (index) => places[index] ?? '' }
+  yield { records: placed.records, position: (index) => placed.placeOf(index) ?? '' }
 }
 
 /** For a whole document, as for a configuration: more aliases are an attack on the memory. */

@@ -5,6 +5,7 @@ import { ConfigurationError, ResumePointError, TransientError, toError } from '.
 import { nearest } from '../../errors/suggest.js'
 import type { LocationBatch, PluginContext } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
+import { Placed } from '../formats/records.js'
 import { checkpointOf, foreignKey, pointOf, sameFile, sameOrdering } from './checkpoint.js'
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
@@ -79,19 +80,14 @@ function sameNames(found: readonly Row[], before: readonly string[] | undefined)
 }
 
 function batchOf(rows: readonly Row[], reading: RowShape, resume: string): LocationBatch {
-  const places: Row[] = []
-  const locations = rows.flatMap((row) => {
-    const location = locationOf(row, reading)
-    if (location === undefined) return []
-    places.push(row)
-    return [location]
-  })
-  reading.mapping.count(locations)
+  const placed = new Placed<Row>()
+  for (const row of rows) placed.add(locationOf(row, reading), row)
+  reading.mapping.count(placed.records)
   return {
-    locations,
+    locations: placed.records,
     resume,
     position(index) {
-      const row = places[index]
+      const row = placed.placeOf(index)
       return row ? positionOf(row, reading.key, reading.dialect) : ''
     },
   }

@@ -11,7 +11,7 @@ import { readCsv } from '../formats/csv/index.js'
 import { readJson } from '../formats/json/index.js'
 import { readNdjson } from '../formats/ndjson.js'
 import { RecordReader } from '../formats/record.js'
-import { type Records, titleOf } from '../formats/records.js'
+import { Placed, type Records, titleOf } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
 import { inBatches } from './checkpoint.js'
 import { endingOf } from './ending.js'
@@ -47,14 +47,9 @@ function inline(given: Options, log: Logger): Source {
   const { locations = [] } = given
   async function* all(mapping: Mapping): AsyncGenerator<Records> {
     const reader = new RecordReader(given, mapping, { title: 'source.locations', isGeoJson: false })
-    const places: number[] = []
-    const records = locations.flatMap((value, index) => {
-      const record = reader.read({ value, key: undefined })
-      if (record === undefined) return []
-      places.push(index)
-      return [record]
-    })
-    yield { records, position: (index) => `locations[${places[index]}]` }
+    const placed = new Placed<number>()
+    for (const [index, value] of locations.entries()) placed.add(reader.read({ value, key: undefined }), index)
+    yield { records: placed.records, position: (index) => `locations[${placed.placeOf(index)}]` }
   }
   return {
     total: locations.length,

@@ -5,7 +5,7 @@ import { parsedOr, parseJson, parseTexts } from '../../../tasks/json/parse.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { untilOtherHeader } from '../header.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
-import { damaged, maxRecord, misread, NoRecord, type Records, type TextList, titleOf } from '../records.js'
+import { damaged, maxRecord, misread, NoRecord, Placed, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
 import { asWritten, oddNumbers } from '../written.js'
 import { type Element, Elements } from './elements.js'
@@ -154,15 +154,12 @@ function* records(
   { reader, path = '' }: Where,
   total: number,
 ): Generator<Records> {
-  const found: (Location | Malformed)[] = []
-  const places: Place[] = []
+  const placed = new Placed<Place>()
   const end = untilOtherHeader(all, (element, index) => {
-    const record = fromText(element, reader, given)
-    if (record === undefined) return
-    found.push(record)
-    places.push({ index: total + index, line: element.line, key: element.key })
+    const place = { index: total + index, line: element.line, key: element.key }
+    placed.add(fromText(element, reader, given), place)
   })
-  yield { records: found, position: (index) => `${path}${placeInWords(places[index])}` }
+  yield { records: placed.records, position: (index) => `${path}${placeInWords(placed.placeOf(index))}` }
   if (end) throw end
 }
 

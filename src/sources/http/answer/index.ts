@@ -9,7 +9,7 @@ import { readCsv } from '../../formats/csv/index.js'
 import { type Entry, entriesIn, layoutOf } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
-import { brokenIn, type Records, type TextList } from '../../formats/records.js'
+import { brokenIn, Placed, type Records, type TextList } from '../../formats/records.js'
 import { saidBefore } from '../../signs/earlier.js'
 import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { areLinks } from '../../signs/links.js'
@@ -214,22 +214,19 @@ export class Reader {
     { isSuspicious }: About,
   ): Pick<Page, 'count' | 'rows' | 'records' | 'position' | 'textOf'> & { items: readonly Entry[] } {
     const items: Entry[] = []
-    const places: number[] = []
-    const records = entries.flatMap((entry) => {
+    const placed = new Placed<number>()
+    for (const entry of entries) {
       const { headers } = this.#records
       const record = this.#recordOf(entry, isSuspicious)
-      if (this.#records.headers > headers) return []
-      const at = items.push(entry) - 1
-      if (record === undefined) return []
-      places.push(at)
-      return [record]
-    })
-    const itemAt = (index: number): number => places[index] ?? index
+      if (this.#records.headers > headers) continue
+      placed.add(record, items.push(entry) - 1)
+    }
+    const itemAt = (index: number): number => placed.placeOf(index) ?? index
     return {
       items,
       count: items.length,
       rows: entries.length,
-      records,
+      records: placed.records,
       position: itemAt,
       textOf: (index) => exactJson([items[itemAt(index)]?.key, items[itemAt(index)]?.value]),
     }
