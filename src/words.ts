@@ -23,6 +23,28 @@ export const withoutHidden = (text: string): string => text.replace(hidden, '')
 
 const hidden = /[\u00ad\u200b-\u200f\u202a-\u202e\u2060-\u2064\ufeff]/g
 
+/** Control characters, direction marks and line separators: what a terminal or a browser interprets. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: it is meant to match them
+const interpreted = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
+
+/** Replaces what a terminal or a browser would interpret: a city's name may hold escape sequences. */
+export const harmless = (text: string): string => text.replace(interpreted, '\ufffd')
+
+/** Escapes what a terminal would interpret and JSON allows unescaped. */
+export const harmlessJson = (json: string): string =>
+  json.replace(interpreted, (character) =>
+    character < ' ' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  )
+
+/** Percent-decodes a part of a URL; what isn't validly encoded, such as a password with a `%`, is taken literally. */
+export function percentDecoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
 /** A duration in its two largest units: `2 h 5 min`. */
 export function age(milliseconds: number): string {
   const units = [

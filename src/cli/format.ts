@@ -2,20 +2,8 @@
 import { compact } from '../lists.js'
 import { count, plural } from '../words.js'
 
-export { age, count, megabytes, plural } from '../words.js'
-
-/** Control characters, direction marks and line separators: what a terminal interprets. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: it is meant to match them
-const interpreted = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
-/** Replaces what a terminal would interpret: a city's name may hold escape sequences. */
-export const harmless = (text: string): string => text.replace(interpreted, '\ufffd')
-
-/** Escapes what a terminal would interpret and JSON allows unescaped. */
-export const harmlessJson = (json: string): string =>
-  json.replace(interpreted, (character) =>
-    character < ' ' ? character : `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+// Re-exported, so that the command line has one module for both.
+export { age, count, harmless, harmlessJson, megabytes, plural } from '../words.js'
 
 /** `1.4 s`, `12 s` */
 export function seconds(milliseconds: number): string {

@@ -1,5 +1,6 @@
 /** Keeps secrets out of everything that is printed. */
 import { isObject } from '../tasks/json/tree.js'
+import { percentDecoded } from '../words.js'
 
 /** Shorter values would mask half of every text. */
 const shortest = 4
@@ -137,13 +138,4 @@ export function withoutCredentials(text: string): string {
   url.password = ''
   for (const name of [...url.searchParams.keys()]) if (isSecretName(name)) url.searchParams.delete(name)
   return url.href
-}
-
-/** Percent-decodes a part of a URL; returns it unchanged if that fails. */
-export function percentDecoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }

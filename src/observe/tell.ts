@@ -1,4 +1,5 @@
 /** Sends a start's outcome to everything that is configured. Each is independent; failures are only warnings. */
+import { toError } from '../errors/index.js'
 import type { Logger } from '../plugin.js'
 import type { EndedAfter } from './ended.js'
 import { eventsOf, ping, tell, told } from './notify.js'
@@ -68,5 +69,5 @@ const warnOf =
 /** Doesn't include the address, which may be a secret. */
 function reasonOf(error: unknown, signal: AbortSignal): string {
   if (signal.aborted || (error instanceof Error && error.name === 'AbortError')) return 'it took too long'
-  return error instanceof Error ? error.message : String(error)
+  return toError(error).message
 }

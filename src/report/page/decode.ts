@@ -1,4 +1,5 @@
 /** From the page's data blocks to typed arrays and texts. */
+import { harmless } from '../../words.js'
 import { degreesScale, nowhere, type PlaceState, placeStates, type ReportData } from '../data.js'
 
 /** Locations by their index; each text may be a stranger's, and is only ever shown as text. */
@@ -40,9 +41,3 @@ export function placesOf({ places }: ReportData): Places {
     reason: (index) => text(places.reasons, reasons[index]),
   }
 }
-
-/** Control characters, marks of direction and separators of lines: what would change how the text around them reads. */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: those are what it is about
-const obeyed = /[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g
-
-export const harmless = (text: string): string => text.replace(obeyed, '\ufffd')

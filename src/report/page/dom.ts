@@ -1,5 +1,5 @@
 /** Elements. Texts are set as text, never as HTML: a city's name may be `<img onerror=…>`. */
-import { harmless } from './decode.js'
+import { harmless } from '../../words.js'
 
 type Attributes = Readonly<Record<string, string | number | boolean | undefined>>
 

@@ -1,11 +1,8 @@
 /** Numbers and times as people read them. */
 import type { PlaceState } from '../data.js'
 
-const numbers = new Intl.NumberFormat('en')
-
-export const count = (value: number): string => numbers.format(value)
-
-export const plural = (value: number, word: string): string => `${count(value)} ${word}${value === 1 ? '' : 's'}`
+// Re-exported, so that the page has one module for both.
+export { count, plural } from '../../words.js'
 
 /** `2026-11-26 10:00`, in UTC; the seconds only where there are some. */
 export function time(iso: string): string {

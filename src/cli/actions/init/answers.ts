@@ -2,10 +2,11 @@
 import { homedir } from 'node:os'
 import { join, relative, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { holdsSecret, percentDecoded } from '../../../config/redact.js'
+import { holdsSecret } from '../../../config/redact.js'
 import { UsageError } from '../../../errors/index.js'
 import { cronOf } from '../../../schedule/every.js'
 import { mistakeIn } from '../../../schedule/timetable.js'
+import { percentDecoded } from '../../../words.js'
 import type { Section } from './starter.js'
 
 /** A section as it is written to the file, and with its variables replaced. */
