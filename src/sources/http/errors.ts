@@ -56,8 +56,13 @@ export const reached = (where: string, { origin }: URL, own: string): string =>
  * A failed request.
  *
  * @param isOwn whether it went to the configured server, not to another that a link or a redirect leads to
+ * @param proxy the variable of the proxy that it may have taken
  */
-export function classed(thrown: unknown, where: string, isOwn: boolean): Error {
+export function classed(
+  thrown: unknown,
+  where: string,
+  { isOwn, proxy }: { isOwn: boolean; proxy: string | undefined },
+): Error {
   const error = toError(thrown)
   if (isOwmError(error)) return error
   const isPlain = codeOf(error) === 'ERR_SSL_WRONG_VERSION_NUMBER'
@@ -71,12 +76,30 @@ export function classed(thrown: unknown, where: string, isOwn: boolean): Error {
       hint: 'Name its authority in NODE_EXTRA_CA_CERTS, or correct the host name.',
       cause: error,
     })
+  // undici has no code for this.
+  const tunnel = /^Proxy response \((\d+)\)/.exec(error.message)?.[1]
+  if (tunnel !== undefined) return refusedByProxy(Number(tunnel), where, proxy)
+  const server = isOwn
+    ? 'Check that the server runs and that source.url is right.'
+    : 'Check that this server runs, and that the link or redirect to it is right. ' +
+      'It gets neither source.auth nor source.headers.'
+  const byProxy = `Requests go by the proxy of ${proxy}, unless NO_PROXY names the host: check that the proxy runs.`
   return new TransientError(`${where} can't be read: ${why}`, {
-    hint: isOwn
-      ? 'Check that the server runs and that source.url is right.'
-      : 'Check that this server runs, and that the link or redirect to it is right. ' +
-        'It gets neither source.auth nor source.headers.',
+    hint: proxy === undefined ? server : `${byProxy} ${server}`,
     cause: error,
+  })
+}
+
+/** @param variable that names the proxy */
+function refusedByProxy(status: number, where: string, variable = 'HTTP_PROXY'): Error {
+  const message = `${where} can't be read: the proxy of ${variable} answered ${status} ${STATUS_CODES[status] ?? ''}`
+  if (status >= 500 || status === 429)
+    return new TransientError(message, { hint: 'Look at the proxy, or name the host in NO_PROXY.' })
+  return new ConfigurationError(message, {
+    hint:
+      status === 407
+        ? `Give user and password in ${variable} (http://user:password@host:port), or name the host in NO_PROXY.`
+        : 'Let the proxy allow this host, or name the host in NO_PROXY.',
   })
 }
 

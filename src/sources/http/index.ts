@@ -13,6 +13,7 @@ import { Reader } from './answer/index.js'
 import { credentials } from './credentials.js'
 import { options } from './options.js'
 import { Pages } from './pages.js'
+import { proxiesIn } from './proxy.js'
 import { Client } from './request.js'
 
 export default defineSource({
@@ -22,10 +23,16 @@ export default defineSource({
   options,
   async open(given, context): Promise<Source> {
     const { own, secrets } = credentials(given)
+    const proxies = proxiesIn(process.env)
     const { EnvHttpProxyAgent } = (await import('undici')).default
-    // Each request has its own time-out for all of it.
-    const dispatcher = new EnvHttpProxyAgent({ headersTimeout: 0, bodyTimeout: 0 })
-    const client = new Client(given, own, dispatcher, context.signal)
+    const dispatcher = new EnvHttpProxyAgent({
+      httpProxy: proxies.http?.url ?? '',
+      httpsProxy: proxies.https?.url ?? '',
+      // Each request has its own time-out for all of it.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+    })
+    const client = new Client(given, own, { dispatcher, proxies }, context.signal)
     const { origin, pathname } = new URL(given.url)
     const isTable = given.format === 'csv' || given.format === 'tsv'
     const thing = isTable || given.layout === 'rows' ? 'column' : 'key'

@@ -6,6 +6,7 @@ import type { Dispatcher } from 'undici'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { classed, reached, TooLong } from './errors.js'
 import { isPlainUrl, type Options } from './options.js'
+import { type Proxies, proxyVariable } from './proxy.js'
 
 export interface Answer {
   readonly status: number
@@ -38,17 +39,24 @@ export class Client {
   readonly #own: Readonly<Record<string, string>>
   readonly #common: Readonly<Record<string, string>>
   readonly #dispatcher: Dispatcher
+  readonly #proxies: Proxies
   /** When the latest request began, in milliseconds of a monotonic clock. */
   #began = Number.NEGATIVE_INFINITY
   readonly #closing = new AbortController()
   readonly #ended: AbortSignal
 
-  constructor(given: Options, own: Readonly<Record<string, string>>, dispatcher: Dispatcher, signal: AbortSignal) {
+  constructor(
+    given: Options,
+    own: Readonly<Record<string, string>>,
+    { dispatcher, proxies }: { dispatcher: Dispatcher; proxies: Proxies },
+    signal: AbortSignal,
+  ) {
     this.#given = given
     this.#origin = new URL(given.url).origin
     this.#own = own
     this.#common = { accept: accepted[given.format ?? 'json'], 'accept-encoding': 'gzip', 'user-agent': 'owm' }
     this.#dispatcher = dispatcher
+    this.#proxies = proxies
     this.#ended = AbortSignal.any([signal, this.#closing.signal])
   }
 
@@ -75,7 +83,7 @@ export class Client {
         at = next
       })
     } catch (error) {
-      throw classed(error, asked(), at.origin === this.#origin)
+      throw classed(error, asked(), { isOwn: at.origin === this.#origin, proxy: proxyVariable(this.#proxies, at) })
     } finally {
       clearTimeout(late)
       this.#ended.removeEventListener('abort', end)
