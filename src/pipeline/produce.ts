@@ -65,8 +65,8 @@ export interface ProduceSummary extends Delivered {
   missed: readonly RunRow[]
   /** What was due by the schedule; empty without one. */
   due: readonly Planned[]
-  /** True if the slot's history is no longer kept, so that nothing was read. */
-  alreadyComplete: boolean
+  /** Whether the slot was read before, by an earlier start or another outbox, and wasn't read now. */
+  isReadBefore: boolean
 }
 
 /** What a start collects while it works. */
@@ -92,7 +92,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const work = new Work(deps)
   const { delivered, due, errors, rejects } = work
   const entered = await enterSlots(options, deps, work)
-  const { run, complete, missed, slots } = entered
+  const { run, isReadBefore, missed, slots } = entered
   const isRelayed = await readAndRelay(options, deps, entered, work)
   // Delete nothing that hasn't been compared with the sink.
   if (isRelayed && !deps.signal.aborted)
@@ -118,7 +118,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
     served: await outbox.ledger.latestOf(earlierSlots),
     missed,
     due,
-    alreadyComplete: complete,
+    isReadBefore,
   }
 }
 
@@ -126,7 +126,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
 async function readAndRelay(
   options: ProduceOptions,
   deps: ProduceDeps,
-  { run, complete, receipts }: Entered & { receipts: readonly Receipt[] },
+  { run, isReadBefore, receipts }: Entered & { receipts: readonly Receipt[] },
   work: Work,
 ): Promise<boolean> {
   const { contact, errors, feed } = work
@@ -144,7 +144,7 @@ async function readAndRelay(
   try {
     await finishOpenRuns(options, deps, work)
     const { namespace = '', cadence = null } = options
-    const otherwise = complete ? servedOtherwise(run, receipts, deps, { namespace, cadence }) : undefined
+    const otherwise = isReadBefore ? servedOtherwise(run, receipts, deps, { namespace, cadence }) : undefined
     const error = await otherwise?.catch(asOwmError)
     if (error) errors.push(error)
   } finally {

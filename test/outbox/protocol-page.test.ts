@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { entities } from '../../src/outbox/sqlite/entities.js'
-import { runStates } from '../../src/outbox/sqlite/run-states.js'
+import { moves, runStates } from '../../src/outbox/sqlite/run-states.js'
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'protocol.md'), 'utf8')
 
@@ -30,10 +30,19 @@ describe('tables of the outbox', () => {
   })
 })
 
-it('states of a run are those of the code, in its moves and in its list', () => {
-  const [, moves = ''] = section('The outbox').split('```')
-  const inMoves = moves.split('\n').flatMap((line) => /^(.*?) +--> (\w+)/.exec(line)?.slice(1) ?? [])
-  expect([...new Set(inMoves.flatMap((states) => states.split(', ')))].sort()).toEqual([...runStates].sort())
-  const listed = [...section('The outbox').matchAll(/^- `(\w+)`:/gm)].map(([, state]) => state)
-  expect(listed.sort()).toEqual([...runStates].sort())
+describe('a run', () => {
+  it('moves between its states as the code says', () => {
+    const [, diagram = ''] = section('The outbox').split('```')
+    const arrows = diagram.split('\n').flatMap((line) => {
+      const [, from = '', to] = /^(.*?) +--> (\w+)/.exec(line) ?? []
+      return to === undefined ? [] : from.split(', ').map((state) => `${state} --> ${to}`)
+    })
+    const all = runStates.flatMap((state) => moves[state].map((to) => `${state} --> ${to}`))
+    expect([...new Set(arrows)].sort()).toEqual(all.sort())
+  })
+
+  it('has its states described, each once', () => {
+    const described = [...section('The outbox').matchAll(/^- `(\w+)`:/gm)].map(([, state]) => state)
+    expect(described.sort()).toEqual([...runStates].sort())
+  })
 })

@@ -1,5 +1,6 @@
 /** The outbox's file, by our own SQL. */
 import assert from 'node:assert/strict'
+import type { RunState } from '../../src/outbox/sqlite/run-states.js'
 import { type RunFacts as Counted, openDatabase } from '../support/contents.js'
 
 export interface RunFacts extends Counted {
@@ -55,6 +56,27 @@ export async function factsOf(path: string): Promise<Facts> {
          FROM dead JOIN run ON run.id = dead.run WHERE fate = 'dead'`,
       ),
     }
+  } finally {
+    await all.close()
+  }
+}
+
+/** Lets the file note each move of a run from one state to another. */
+export async function noteMoves(path: string): Promise<void> {
+  const all = await openDatabase(path)
+  try {
+    await all('CREATE TABLE moved (before TEXT, after TEXT, PRIMARY KEY (before, after))')
+    await all(`CREATE TRIGGER note_move AFTER UPDATE OF state ON run WHEN OLD.state <> NEW.state
+      BEGIN INSERT OR IGNORE INTO moved VALUES (OLD.state, NEW.state); END`)
+  } finally {
+    await all.close()
+  }
+}
+
+export async function movesNoted(path: string): Promise<{ from: RunState; to: RunState }[]> {
+  const all = await openDatabase(path)
+  try {
+    return await all('SELECT before AS "from", after AS "to" FROM moved')
   } finally {
     await all.close()
   }

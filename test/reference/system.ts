@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isOwmError, type OwmError } from '../../src/errors/index.js'
 import { Outbox } from '../../src/outbox/outbox.js'
+import { moves } from '../../src/outbox/sqlite/run-states.js'
 import type { Deps } from '../../src/pipeline/parts.js'
 import { Resilience } from '../../src/pipeline/retry.js'
 import type { Logger } from '../../src/plugin.js'
 import type { Step } from '../../src/trace.js'
-import { type Facts, factsOf } from './facts.js'
+import { type Facts, factsOf, movesNoted, noteMoves } from './facts.js'
 import { type InFlight, Line } from './line.js'
 import { type Fault, type Kind, Server } from './server.js'
 
@@ -58,12 +59,15 @@ export class System {
   static async start(kind: Kind, maxInFlight: number): Promise<System> {
     const folder = await mkdtemp(join(tmpdir(), 'owm-reference-'))
     const outbox = await opened(join(folder, '0.db'))
+    await noteMoves(outbox.path)
     return new System(new Server(kind, maxInFlight), folder, outbox, await factsOf(outbox.path))
   }
 
   async stop(): Promise<void> {
     await this.outbox.close()
+    const noted = await movesNoted(this.outbox.path)
     await rm(this.#folder, { recursive: true, force: true })
+    for (const { from, to } of noted) assert.ok(moves[from].includes(to), `${from} --> ${to}`)
   }
 
   #copied(): string {

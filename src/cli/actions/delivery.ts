@@ -125,14 +125,14 @@ const slotsListed = 20
  * times of failed starts before it.
  */
 export async function coveredBy(
-  { run, served, due, alreadyComplete }: ProduceSummary,
+  { run, served, due, isReadBefore }: ProduceSummary,
   { ledger }: Outbox,
   { timetable }: OnTime,
 ): Promise<{ own: number; all: number }> {
   const missed = await ledger.missed()
   const timesOf = ({ slot, intervalFrom }: RunRow): number =>
     timesCovered({ from: intervalFrom === null ? null : slotOf(intervalFrom), to: slot }, missed, timetable)
-  const own = alreadyComplete ? 0 : timesOf(run)
+  const own = isReadBefore ? 0 : timesOf(run)
   const isNew = new Set(due.flatMap(({ runs }) => runs.map(({ slot }) => slot)))
   const others = served.filter(({ slot, runId }) => isNew.has(slot) && runId !== run.runId)
   return { own, all: own + sumOf(others, timesOf) }

@@ -1,6 +1,16 @@
-/** The states of a run; docs/protocol.md ("The outbox") describes the transitions. */
+/** The states of a run, and its moves from each; docs/protocol.md ("The outbox") says what they mean. */
 export const runStates = ['reading', 'checking', 'read', 'done', 'lost', 'missed', 'discarded'] as const
 export type RunState = (typeof runStates)[number]
+
+export const moves: Readonly<Record<RunState, readonly RunState[]>> = {
+  reading: ['checking', 'done', 'missed', 'discarded'],
+  checking: ['read', 'done', 'discarded'],
+  read: ['done', 'lost', 'discarded'],
+  done: ['read', 'lost'],
+  lost: ['read', 'done', 'discarded'],
+  missed: [],
+  discarded: [],
+}
 
 /** The source isn't read to its end, or its suspects aren't decided. */
 export const readingStates: readonly RunState[] = ['reading', 'checking']

@@ -1,9 +1,13 @@
 /**
- * The slot's row in the run ledger, before anything is read:
+ * The slot's row in the run ledger, before anything is read. The first line that applies counts:
  *
- *     an open run of the slot        is continued
- *     the slot's history is gone     nothing is read; likewise if the ledger has deleted that slot or a later one
- *     anything else                  a new run; what earlier runs stored of the slot isn't stored again
+ *     an open run of the slot                        is continued
+ *     it was read to its end or discarded, `once`    nothing is read
+ *     `again`, and nothing of it is lost or gone     an error
+ *     it was discarded, or the sink has lost it      an error, unless `again`
+ *     no run, and the ledger may have deleted it     an error, unless `again`
+ *     its history is no longer kept                  nothing is read, unless `again`
+ *     anything else                                  a new run; unless `again`, what the slot has isn't stored again
  *
  * Runs that earlier starts left without storing anything are closed as missed, unless their slot was named.
  */
@@ -38,8 +42,11 @@ export interface EnterOptions {
 
 export interface Entered {
   run: RunRow
-  /** True if the slot's history is no longer kept, so that nothing is read. */
-  complete: boolean
+  /**
+   * Whether the slot was read before, by an earlier start or another outbox, and isn't read now: it wasn't named, that
+   * outbox has served it, or its history is no longer kept.
+   */
+  isReadBefore: boolean
   /** Runs that are closed as missed, as this one replaces them. */
   missed: readonly RunRow[]
 }
@@ -51,9 +58,9 @@ export async function enterRun(
 ): Promise<Entered> {
   const { slot, slotGiven = true } = options
   const { ledger } = outbox
-  const goOnWith = async (run: RunRow, complete: boolean): Promise<Entered> => ({
+  const goOnWith = async (run: RunRow, isReadBefore: boolean): Promise<Entered> => ({
     run,
-    complete,
+    isReadBefore,
     missed: await ledger.standFor(run),
   })
   const earlier = await ledger.ofSlot(slot)
@@ -94,7 +101,7 @@ export async function enterRun(
     from: options.from,
     leavesOut,
   })
-  return { ...started, complete: false }
+  return { ...started, isReadBefore: false }
 }
 
 /** Whether a start reads the slot again only if it is named. */

@@ -29,7 +29,7 @@ function servedBeforeInWords({ slot, sink, outbox, served, durationMs }: Produce
 
 export function produceInWords(
   result: ProduceResult,
-  { run, alreadyComplete }: ProduceSummary,
+  { run, isReadBefore }: ProduceSummary,
   { covers, isNew }: { covers: number; isNew: boolean },
 ): string {
   const { slot, source, outbox, sink, durationMs } = result
@@ -40,7 +40,7 @@ export function produceInWords(
   const isAll = run.persisted === 0 && rejected === 0
   // What an earlier start had only stored may be in the sink just now.
   const where = outbox.pending > 0 || (isAll && sink.delivered > 0) ? 'in the outbox' : 'there'
-  if (alreadyComplete) return servedBeforeInWords(result, run)
+  if (isReadBefore) return servedBeforeInWords(result, run)
   return compact(
     `slot ${slot}: ${locationsRead(source)}`,
     repeated > 0 && `${isAll ? 'all' : count(repeated)} ${where} already`,

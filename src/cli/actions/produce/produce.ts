@@ -162,7 +162,7 @@ async function serveSlots(
   Object.assign(result.source, await logAllRejects(summary, result.served, opened, around))
   await warnMissed(summary.missed, around)
   await warnOtherList(summary, around)
-  if (!summary.alreadyComplete) await warnShrunk(result, summary.before, around)
+  if (!summary.isReadBefore) await warnShrunk(result, summary.before, around)
   const strict = flags.strict ? await strictErrors(source.name, summary, opened) : []
   return { summary, covers: covers.own, isNew: opened.isNew, errors: [...summary.errors, ...strict] }
 }
