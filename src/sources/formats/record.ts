@@ -4,7 +4,7 @@ import { exactJson, RepeatedKey } from '../../tasks/json/exact.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { Unreadable } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
-import { freeName } from '../fields/names.js'
+import { freeName, normal, typed } from '../fields/names.js'
 import type { FieldOptions } from '../fields/options.js'
 import { foreignProjection, projected, refuseGrid } from '../fields/projection.js'
 import { partIn } from '../signs/part.js'
@@ -98,18 +98,32 @@ export class RecordReader {
     const point = properties instanceof RepeatedKey ? isTwice('properties') : this.#point(geometry)
     if (point instanceof Unreadable) return point
     const flat: Record<string, unknown> = {}
-    const put = (wanted: string, value: unknown): void => {
-      Object.defineProperty(flat, freeName(wanted, flat), { value, enumerable: true })
+    const put = (wanted: string, value: unknown): string => {
+      const name = freeName(wanted, flat)
+      Object.defineProperty(flat, name, { value, enumerable: true })
+      return name
     }
     if (isTree(properties))
       for (const [name, value] of Object.entries(properties)) {
-        const as = name in point ? `original_${name}` : name
-        put(as, value)
-        if (as !== name) this.#mapping.warnRenamed([{ name, as, why: `the geometry has the ${name}` }])
+        const axis = this.#axisOf(name, point)
+        const as = put(axis === undefined ? name : `original_${axis}`, value)
+        if (axis !== undefined) this.#mapping.warnRenamed([{ name, as, why: `the geometry has the ${axis}` }])
       }
     if (id !== undefined) put(Object.hasOwn(flat, 'id') ? 'feature_id' : 'id', id)
     for (const [name, value] of Object.entries(point)) put(name, value)
     return flat
+  }
+
+  /** The coordinate of the geometry that a property is called like, `LATITUDE`; one that is chosen keeps its name. */
+  #axisOf(name: string, point: object): string | undefined {
+    if (Object.hasOwn(point, name)) return name
+    if (!looksLikeAxis.test(name)) return undefined // most are not, and this is cheaper than what follows
+    const { fields = {} } = this.#options
+    const isChosen = Object.values(fields).some((own) => typed(own) === typed(name))
+    // If one coordinate is chosen among the properties, the other one belongs to it.
+    const own = fields['latitude'] ?? fields['longitude'] ?? fields['coordinates']
+    const isBesideChosen = own !== undefined && !Object.hasOwn(point, own.trim())
+    return !isChosen && !isBesideChosen && Object.hasOwn(point, normal(name)) ? normal(name) : undefined
   }
 
   #point(geometry: unknown): { longitude?: unknown; latitude?: unknown } | Unreadable {
@@ -132,6 +146,8 @@ export class RecordReader {
     return { longitude, latitude }
   }
 }
+
+const looksLikeAxis = /l.*t.*u.*d.*e/i
 
 const isTwice = (key: string): Unreadable => new Unreadable(`the key "${key}" is there twice, with two values`)
 

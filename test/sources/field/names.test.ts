@@ -48,6 +48,40 @@ describe('two columns that mean one', () => {
       expect.stringMatching(/the key "latitude" travels as original_latitude, since the geometry has the latitude$/),
     ])
   })
+
+  test.each([
+    ['in upper case, as the columns of shapefiles are', '"LATITUDE":10,"LONGITUDE":20'],
+    ['with a space or a hyphen', '"latitude ":10,"Longi-tude":20'],
+    ['with a hidden character', '"\\ufefflatitude":10,"longitude_":20'],
+    ['alone', '"Latitude":10'],
+    ['both ways', '"latitude":10,"LATITUDE":30'],
+  ])('a property %s is no more the place than one in lower case', async (_, properties) => {
+    const geometry = '{"type":"Point","coordinates":[7.4,46.9]}'
+    const feature = `{"type":"Feature","geometry":${geometry},"properties":{"name":"a",${properties}}}`
+    for (const [file, text] of [
+      ['a.geojson', `{"type":"FeatureCollection","features":[${feature},${feature}]}`],
+      ['a.ndjson', `${feature}\n${feature}\n`],
+      ['a.yaml', `- ${feature}\n`],
+    ] as const) {
+      const { locations, warnings } = await read(file, text)
+      expect(locations[0]).toMatchObject({ latitude: 46.9, longitude: 7.4, original_latitude: 10 })
+      expect(warnings[0]).toMatch(/the key ".*" travels as original_latitude, since the geometry has the latitude$/)
+    }
+  })
+
+  test('a property that the configuration chose stays what it is', async () => {
+    const properties = '{"name":"a","LATITUDE":10,"LONGITUDE":20,"constructor":"b"}'
+    const record = `{"type":"Feature","geometry":{"type":"Point","coordinates":[7.4,46.9]},"properties":${properties}}`
+    const made = async (fields: Record<string, string>): Promise<object> => {
+      const { locations } = await read('a.ndjson', `${record}\n`, { fields })
+      return { ...locations[0] }
+    }
+    expect(await made({ latitude: 'LATITUDE' })).toMatchObject({ latitude: 10, longitude: 20 })
+    expect(await made({ latitude: 'latitude' })).toMatchObject({ latitude: 46.9, longitude: 7.4 })
+    expect(await made({ packed: 'LATITUDE' })).toMatchObject({ latitude: 46.9, longitude: 7.4, packed: 10 })
+    expect(await made({ packed: 'Latitude' })).toMatchObject({ latitude: 46.9, longitude: 7.4, packed: 10 })
+    expect(await made({ city: 'constructor' })).toMatchObject({ latitude: 46.9, city: 'b' })
+  })
 })
 
 describe('the key of an object of records', () => {
