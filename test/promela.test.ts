@@ -11,6 +11,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, test } from 'vitest'
 import { root } from './support/cli.js'
+import { isLong } from './support/conditions.js'
 
 const run = promisify(execFile)
 const model = join(root, 'model', 'protocol.pml')
@@ -45,7 +46,7 @@ const table = (await readFile(join(root, 'model', 'README.md'), 'utf8'))
   )
 /** To be caught takes few states, to hold takes all of them. */
 const isShort = ({ states, result }: Row): boolean => states < (result === 'holds' ? 70_000 : 150)
-const rows = table.filter((row) => process.env['OWM_TEST_LONG'] || isShort(row))
+const rows = table.filter((row) => isLong || isShort(row))
 
 test('the table has variants that hold and variants that are caught', () => {
   expect(table.filter(({ result }) => result === 'holds').length).toBeGreaterThan(10)
@@ -69,7 +70,7 @@ async function search(flags: readonly string[], cwd: string): Promise<string> {
   await run('spin', [...flags, '-a', model], { cwd })
   const kind = isLive ? '-DNP' : '-DSAFETY'
   // To optimise takes longer than a short search.
-  const optimise = process.env['OWM_TEST_LONG'] ? '-O2' : '-O0'
+  const optimise = isLong ? '-O2' : '-O0'
   await run('gcc', [optimise, kind, '-DCOLLAPSE', '-DVECTORSZ=2048', '-DMEMLIM=6000', '-w', '-o', 'pan', 'pan.c'], {
     cwd,
   })

@@ -39,12 +39,10 @@ import {
 import { commands } from './reference/histories.js'
 import type { Kind } from './reference/server.js'
 import { System } from './reference/system.js'
+import { isLong } from './support/conditions.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
-const seed = Number(
-  process.env['OWM_TEST_SEED'] ??
-    (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
-)
+const seed = Number(process.env['OWM_TEST_SEED'] ?? (isLong ? Math.floor(Math.random() * 2 ** 31) : 20_261_123))
 const runs = Number(process.env['OWM_TEST_REFERENCE_RUNS'] ?? 40)
 /** The default stops in time on a busy machine, wherever it is; a number of runs that was asked for is kept. */
 const within = (milliseconds: number) =>

@@ -6,8 +6,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { bin, folderWith, owm, type Ran, temporaryFolder } from '../support/cli.js'
+import { isRootOnLinux } from '../support/conditions.js'
 
-const isRootOnLinux = process.platform === 'linux' && process.getuid?.() === 0
 const source = ['--source', 'simulated-db', '--set', 'source.count=3']
 const produce = ['produce', ...source, '--sink', 'jsonl', '--set', 'sink.path=tasks.jsonl', '--outbox', 'outbox.db']
 

@@ -4,6 +4,7 @@ import { chmod, chown, mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/pr
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { folderWith, owm, owmJson, root } from '../support/cli.js'
+import { isRoot } from '../support/conditions.js'
 
 /** The user nobody. */
 const stranger = 65_534
@@ -60,7 +61,7 @@ describe('what was found is refused where another user could have put it there:'
     const cwd = await folderOf({ '.owmrc.yaml': inYaml, 'sub/.owmrc.yaml': inYaml })
     await chmod(join(cwd, 'sub', '.owmrc.yaml'), 0)
     // Without its capabilities root is held back by permission bits, too.
-    const asUser = process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-all'] : ['env']
+    const asUser = isRoot ? ['setpriv', '--bounding-set=-all'] : ['env']
     const [program = '', ...args] = [...asUser, process.execPath, join(root, 'bin', 'run.js'), ...dry]
     const ran = spawnSync(program, args, { cwd: join(cwd, 'sub'), encoding: 'utf8' })
     expect({ code: ran.status, stderr: ran.stderr }).toEqual({

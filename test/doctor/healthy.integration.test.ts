@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { owm, owmJson, root, startOwm, until } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 import { at, doctor, expectFound, folderOf, healthy } from './scene.js'
 
@@ -282,7 +283,7 @@ const sinkOf = ({ config }: Setup): { stream: string } =>
     ? { ...config.sink, stream: String(config.sink.stream) }
     : { stream }
 
-const setups = Object.entries({ ...plain, ...(process.env['OWM_TEST_LONG'] ? more : {}) })
+const setups = Object.entries({ ...plain, ...(isLong ? more : {}) })
 
 it.each(setups)('nothing is wrong: %s', async (_, make) => {
   const { config, files, before = produce, args = [], env = {} } = await make()

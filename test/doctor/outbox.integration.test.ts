@@ -6,11 +6,11 @@ import { promisify } from 'node:util'
 import sqlite3 from 'sqlite3'
 import { expect, it, onTestFinished } from 'vitest'
 import { bin, folderWith, owm, startOwm, until } from '../support/cli.js'
+import { isRootOnLinux } from '../support/conditions.js'
 import { describeWithStranger } from '../support/users.js'
 import { at, doctor, type Examined, expectFound, folderOf, healthy, wrongIn } from './scene.js'
 
 const run = promisify(execFile)
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 
 /** A connection to the outbox of a folder, as another program has it. */
 async function other(cwd: string): Promise<(sql: string) => Promise<void>> {
@@ -29,7 +29,7 @@ async function produced(config: object = healthy, files: Record<string, string> 
   return cwd
 }
 
-it.runIf(isRoot)('memory, a layer of a container, and no room on either', async () => {
+it.runIf(isRootOnLinux)('memory, a layer of a container, and no room on either', async () => {
   const cwd = await folderOf({
     ...healthy,
     sink: { use: 'jsonl', path: '/mnt/tasks.jsonl' },

@@ -9,6 +9,7 @@ import { Redis as Client } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest'
 import type { ShowResult } from '../../src/commands/runs/show.js'
 import { owm, owmJson, until } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 import { at, doctor, type Examined, expectFound, folderOf, healthy, longList } from './scene.js'
 
@@ -161,7 +162,7 @@ describe('the server', () => {
     onTestFinished(() => cluster.redis.stop())
     expectFound(await doctor(await folderFor({ url: cluster.redis.url })), 75, 'redis-cluster')
     cluster.admin.disconnect()
-    if (!process.env['OWM_TEST_LONG']) return
+    if (!isLong) return
     await next.redis.kill('SIGSTOP')
     await until(async () => /^slave0:.*lag=1[1-9]/m.test(await admin.info('replication')))
     expectFound(await doctor(await folderFor()), 0, 'redis-replica-lag')

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { root } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 
-const minutes = process.env['OWM_TEST_LONG'] ? 4 : 0
+const minutes = isLong ? 4 : 0
 
 it('each scheduled time is served once, and mail comes only about trouble', { timeout: 600_000 }, async () => {
   const script = join(root, 'test', 'support', 'try-cron.sh')

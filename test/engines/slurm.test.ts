@@ -9,12 +9,12 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { bin, root, temporaryFolder, until } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { entriesIn } from '../support/contents.js'
 import { blocksOf } from '../support/pages.js'
 import { startRedisProcess, type TestRedis } from '../support/redis.js'
 import { type Slurm, startSlurm } from '../support/slurm.js'
 
-const isLong = Boolean(process.env['OWM_TEST_LONG'])
 const shards = isLong ? 10 : 2
 
 let slurm: Slurm

@@ -5,10 +5,9 @@
  */
 import { afterAll, beforeAll, describe, test } from 'vitest'
 import type { Step } from '../../src/trace.js'
+import { isLong } from '../support/conditions.js'
 import { expectGood, faultScene, produceArgs, type SceneOptions } from '../support/faults.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
-
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 
 /** Steps of a start that reads and delivers 1,500 rows in batches of 50: which occurrences of each to die at. */
 const ofProduce: Partial<Record<Step, readonly number[]>> = {

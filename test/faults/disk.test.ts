@@ -19,6 +19,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { type Ran, root, temporaryFolder } from '../support/cli.js'
+import { isLinux, isRoot } from '../support/conditions.js'
 import { entriesIn, openDatabase } from '../support/contents.js'
 import {
   expectGood,
@@ -33,8 +34,6 @@ import { complaintsWhenComplete } from '../support/oracle.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 const run = promisify(execFile)
-const isRoot = process.getuid?.() === 0
-const isLinux = process.platform === 'linux'
 const canMount = isLinux && isRoot && mounts()
 
 let redis: RedisProcess

@@ -8,6 +8,7 @@
 import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { isLong } from '../support/conditions.js'
 import {
   administrator,
   expectAllOnce,
@@ -302,7 +303,7 @@ describe('later slots, onFull: hold', () => {
   })
 })
 
-test.runIf(process.env['OWM_TEST_LONG'] === '1')(
+test.runIf(isLong)(
   'the long form: 250,000 locations into a bound of 100,000',
   async () => {
     const scene = await redisScene({ count: 250_000, settings: { sink: { onFull: 'hold' } } })

@@ -10,6 +10,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 import { folderFor } from '../sinks/postgres/scene.js'
 import { owm, startOwm, until } from '../support/cli.js'
+import { isRoot } from '../support/conditions.js'
 import { databaseProgram, serverIds, startPostgres, type TestDatabase } from '../support/databases.js'
 
 const run = promisify(execFile)
@@ -76,7 +77,7 @@ test('a standby is read-only; a failover to one that lags: what it lacks comes a
   expect(await standby.rows('failed_over')).toBe(4_000)
 }, 120_000)
 
-test.runIf(process.getuid?.() === 0)('the disk of the server is full: the tasks wait', async () => {
+test.runIf(isRoot)('the disk of the server is full: the tasks wait', async () => {
   const disk = await mkdtemp(join(tmpdir(), 'owm-test-disk-'))
   onTestFinished(() => rm(disk, { recursive: true, force: true }))
   await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'owm-test', disk])

@@ -19,6 +19,7 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { brokenBuild, type Changes } from '../support/broken.js'
 import { bin, folderWith } from '../support/cli.js'
+import { isLinux } from '../support/conditions.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 const run = promisify(execFile)
@@ -236,7 +237,7 @@ function judge(
   }
 }
 
-describe.runIf(process.platform === 'linux')('a power failure', () => {
+describe.runIf(isLinux)('a power failure', () => {
   beforeAll(async () => {
     const { error, stdout, stderr, status } = spawnSync('strace', ['-V'], { encoding: 'utf8' })
     if (error || status !== 0)

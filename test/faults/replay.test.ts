@@ -1,12 +1,11 @@
 /** SIGKILL during `owm outbox replay`: it is finished by the next start, or it is none; nothing comes twice. */
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { isLong } from '../support/conditions.js'
 import { entriesIn, factsOf } from '../support/contents.js'
 import { expectGood, faultScene, produceArgs, type Scene, slotAt } from '../support/faults.js'
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
-/** OWM_TEST_LONG=1: more moments. */
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 const rows = 600
 let redis: RedisProcess
 let admin: Redis

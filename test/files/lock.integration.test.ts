@@ -5,8 +5,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { FileLock, isLocked } from '../../src/files/lock.js'
 import { temporaryFolder } from '../support/cli.js'
-
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+import { isRootOnLinux } from '../support/conditions.js'
 
 /** A lock file on a new volume, and the outbox beside it. */
 async function onNewVolume(): Promise<{ outbox: string; lock: FileLock | undefined; inode: number }> {
@@ -20,7 +19,7 @@ async function onNewVolume(): Promise<{ outbox: string; lock: FileLock | undefin
 }
 
 // Only root may mount.
-it.runIf(isRoot)('a lock with the same inode number on another volume is not ours', async () => {
+it.runIf(isRootOnLinux)('a lock with the same inode number on another volume is not ours', async () => {
   const [ours, another] = [await onNewVolume(), await onNewVolume()]
   onTestFinished(() => another.lock?.release())
   expect(ours.inode).toBe(another.inode)

@@ -6,11 +6,12 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { root } from '../support/cli.js'
+import { isRoot } from '../support/conditions.js'
 
 const run = promisify(execFile)
 
 /** Where root runs the tests, `nobody` is the user; elsewhere whoever runs them. */
-const user = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {}
+const user = isRoot ? { uid: 65534, gid: 65534 } : {}
 
 let folder: string
 let prefix: string

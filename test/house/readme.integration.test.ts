@@ -7,6 +7,7 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { installNodes, type Nodes, versions } from '../support/nodes.js'
 import { blocksOf, folderWithOwm } from '../support/pages.js'
 
@@ -21,7 +22,6 @@ function commandsOf(readme: string, section: string): string[] {
 }
 
 /** The long form has other versions of Node, too. */
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 let nodes: Nodes | undefined
 beforeAll(async () => {
   if (isLong) nodes = await installNodes()

@@ -1,7 +1,10 @@
-/** `npm test` on a machine without servers, where nobody may install any: it says what it leaves out, and CI fails. */
+/**
+ * `npm test` on a machine without servers, where nobody may install any: it says what it leaves out, and CI fails.
+ * What takes long is left to commands of its own, and to one of them.
+ */
 import { execFile } from 'node:child_process'
-import { symlink } from 'node:fs/promises'
-import { join } from 'node:path'
+import { readFile, symlink } from 'node:fs/promises'
+import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import { expect, it } from 'vitest'
 import { root, temporaryFolder } from '../support/cli.js'
@@ -32,17 +35,43 @@ it('fails where CI is set', async () => {
   expect(failed).toMatchObject({ code: 1, stderr: expect.stringMatching(/where CI is set, all tests must run\.\n$/) })
 })
 
-it('leaves out those files and no other', async () => {
+/** What vitest would run: each file's path in the project, and the suite that it belongs to. */
+async function listed(env: Record<string, string>): Promise<{ file: string; suite: string }[]> {
   const list = [join(root, 'node_modules', 'vitest', 'vitest.mjs'), 'list', '--filesOnly', '--json']
-  const files = async (env: Record<string, string>): Promise<string[]> => {
-    const { stdout } = await run(process.execPath, list, { cwd: root, env })
-    const found: { file: string }[] = JSON.parse(stdout)
-    return found.map(({ file }) => file.slice(root.length + 1)).sort()
-  }
+  const { stdout } = await run(process.execPath, list, { cwd: root, env })
+  const found: { file: string; projectName: string }[] = JSON.parse(stdout)
+  return found.map(({ file, projectName }) => ({ file: relative(root, file), suite: projectName }))
+}
+
+const { PATH = '', HOME = '' } = process.env
+
+it('leaves out those files and no other', async () => {
+  const files = async (env: Record<string, string>): Promise<string[]> =>
+    (await listed(env)).map(({ file }) => file).sort()
   const { stderr } = await setUp(await bare())
   const leftOut = [...stderr.matchAll(/not run: (\S+):/g)].map(([, file]) => file)
-  const { PATH = '', HOME = '' } = process.env
   const all = await files({ PATH, HOME })
   expect(leftOut.length).toBeGreaterThan(10)
   expect(await files(await bare())).toEqual(all.filter((file) => !leftOut.includes(file)))
+})
+
+it('every test file is in one suite, and what takes long in one that has a command of its own', async () => {
+  const inTime = new Set((await listed({ PATH, HOME })).map(({ file }) => file))
+  const all = await listed({ PATH, HOME, OWM_TEST_LONG: '1' })
+  expect(all.map(({ file }) => file)).toEqual([...new Set(all.map(({ file }) => file))])
+
+  const { scripts }: { scripts: Record<string, string> } = JSON.parse(
+    await readFile(join(root, 'package.json'), 'utf8'),
+  )
+  const isRunWhole = (suite: string): boolean => {
+    const command = scripts[`test:${suite}`] ?? ''
+    return command.includes('OWM_TEST_LONG=1') && command.endsWith(` --project ${suite}`)
+  }
+  const asksForIt = /^import \{[^}]*\bisLong\b|^import .*support\/fuzz\.js'/m
+  const takesLong = async (file: string): Promise<boolean> =>
+    !inTime.has(file) || asksForIt.test(await readFile(join(root, file), 'utf8'))
+  const long = []
+  for (const one of all) if (await takesLong(one.file)) long.push(one)
+  expect(long.length).toBeGreaterThan(60)
+  expect(long.filter(({ suite }) => !isRunWhole(suite))).toEqual([])
 })

@@ -7,9 +7,9 @@ import { promisify } from 'node:util'
 import { expect, it, onTestFinished } from 'vitest'
 import { folderOf, healthy } from '../doctor/scene.js'
 import { bin, until } from '../support/cli.js'
+import { isRootOnLinux } from '../support/conditions.js'
 import { openDatabase } from '../support/contents.js'
 
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
 const slot = '2026-11-23T10:00:00Z'
 
 /** Gives a page, and no second one while HALT is set. */
@@ -95,7 +95,7 @@ it.each([
   expect(await told(cwd)).toEqual(nobody)
 })
 
-it.runIf(isRoot)('it works in a container, and is looked at from outside and from another one', async () => {
+it.runIf(isRootOnLinux)('it works in a container, and is looked at from outside and from another one', async () => {
   const cwd = await folder()
   const run = await reading(cwd, inContainer)
   for (const from of [here, inContainer]) expect(await told(cwd, from)).toEqual(atWork)

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { bin, folderWith, owm, owmJson, root, startOwm, until } from '../support/cli.js'
+import { isRoot } from '../support/conditions.js'
 
 interface Inspected {
   path: string
@@ -321,7 +322,7 @@ describe('only looks', () => {
     await chmod(cwd, 0o555)
     // With these capabilities, permissions don't bind root.
     const [program = '', ...args] = [
-      ...(process.getuid?.() === 0 ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []),
+      ...(isRoot ? ['setpriv', '--bounding-set=-dac_override,-dac_read_search'] : []),
       ...[process.execPath, bin, 'outbox', 'inspect', '--json'],
     ]
     const { stdout } = await promisify(execFile)(program, args, { cwd })

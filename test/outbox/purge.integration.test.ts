@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import sqlite3 from 'sqlite3'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { bin, folderWith, owm, owmJson, temporaryFolder } from '../support/cli.js'
+import { isRootOnLinux } from '../support/conditions.js'
 
 interface Purged {
   removed: { delivered: number; dead: number }
@@ -88,7 +89,7 @@ describe('the file', () => {
   })
 
   // Only root may mount a small disk.
-  it.runIf(process.platform === 'linux' && process.getuid?.() === 0)(
+  it.runIf(isRootOnLinux)(
     'that has no room to become smaller: what was removed is said, and how much room it takes',
     async () => {
       const disk = join(await temporaryFolder(), 'disk')

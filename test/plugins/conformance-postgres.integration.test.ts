@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, test } from 'vitest'
 import { type Check, type Fault, sinkChecks } from '../../src/plugins/conformance/index.js'
 import postgres from '../../src/sinks/postgres/index.js'
 import { quoted } from '../../src/sinks/postgres/tables.js'
+import { isLong } from '../support/conditions.js'
 import { startPostgres, type TestDatabase, withJobs } from '../support/databases.js'
 
 let server: TestDatabase
@@ -70,7 +71,6 @@ function checksOf(options: Record<string, unknown>, tasks: string, text: string)
   })
 }
 
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 const isQuick = ({ name }: Check): boolean =>
   !/is killed at|copy|interrupted/.test(name) || name.includes('batch:answered')
 

@@ -13,6 +13,7 @@ import redisStream from '../../src/sinks/redis-stream/index.js'
 import simulatedDb from '../../src/sources/simulated-db/index.js'
 import staticList from '../../src/sources/static-list/index.js'
 import { root } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { gone } from '../support/gone.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
 
@@ -95,7 +96,6 @@ function suite(name: string, checks: () => Check[]): void {
 }
 
 /** The others are read on, or delivered, by the same code as one of these: the long form kills them, too. */
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 const killed = ['list.csv', 'list.csv.gz', 'list.json']
 const isWanted = (given: string, { name }: Check): boolean =>
   isLong || killed.includes(given) || !/is killed|this happens/.test(name)

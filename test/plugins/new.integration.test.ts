@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import { owm, owmJson, root, temporaryFolder } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 
 const run = promisify(execFile)
 const quiet = ['--no-audit', '--no-fund']
@@ -39,7 +40,6 @@ async function installed(project: string): Promise<void> {
   await cp(join(root, binary), join(project, binary), { recursive: true })
 }
 
-const isLong = process.env['OWM_TEST_LONG'] === '1'
 const shared = ['LICENSE', 'README.md', 'package.json']
 const projects = {
   javascript: {

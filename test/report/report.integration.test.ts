@@ -6,6 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { ReportResult } from '../../src/commands/report.js'
 import { Chromium, type Look } from '../support/chromium.js'
 import { folderWith, owm, owmJson } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { makeScene, owmAt, secret } from '../support/report-scene.js'
 
 const starts = ['2026-11-24T00:00:20Z', '2026-11-24T03:00:20Z', '2026-11-24T15:00:20Z']
@@ -193,7 +194,7 @@ it('shows 100,000 locations in at most 8 MB', async () => {
   process.stderr.write(`report of 100,000 locations: ${json.bytes} bytes, usable after ${usable} ms\n`)
 })
 
-it.runIf(process.env['OWM_TEST_LONG'])(
+it.runIf(isLong)(
   'says how many more locations there are, and which',
   async () => {
     const cwd = await folderWith({

@@ -7,6 +7,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import type { CheckResult } from '../../src/commands/config/check.js'
 import { bin, owm, owmJson } from '../support/cli.js'
+import { isLinux, isRootOnLinux } from '../support/conditions.js'
 
 /** A folder in another one, with a configuration whose outbox is in it, and the same without a schedule. */
 async function folderIn(place: string, outbox = './new/o.db'): Promise<string> {
@@ -27,8 +28,6 @@ const outboxOf = async (cwd: string, ...args: string[]) => {
   const { json } = await owmJson<CheckResult>(['config', 'check', ...args], { cwd })
   return json.findings.find(({ about }) => about === 'outbox')
 }
-
-const isLinux = process.platform === 'linux'
 
 describe('an outbox that will not last', () => {
   it.each([tmpdir(), ...(isLinux ? ['/dev/shm'] : [])])(
@@ -62,7 +61,7 @@ describe('an outbox that will not last', () => {
     })
   })
 
-  it.runIf(isLinux && process.getuid?.() === 0)('on a tmpfs anywhere', async () => {
+  it.runIf(isRootOnLinux)('on a tmpfs anywhere', async () => {
     const cwd = await folderIn('/var/tmp', '/mnt/o.db')
     const script = 'mount -t tmpfs tmpfs /mnt && cd "$1" && exec "$2" "$3" produce -q'
     const args = ['--mount', '/bin/sh', '-c', script, 'sh', cwd, process.execPath, bin]

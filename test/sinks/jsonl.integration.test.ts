@@ -6,6 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { base, slot, tasksIn } from '../cli/scene.js'
 import { bin, folderWith, owm, type Ran, startOwm, until } from '../support/cli.js'
+import { isLong } from '../support/conditions.js'
 import { openDatabase } from '../support/contents.js'
 
 const produce = (cwd: string, ...args: string[]): Promise<Ran> => owm(['produce', '--slot', slot, ...args], { cwd })
@@ -154,23 +155,20 @@ describe('two owms that write one file', () => {
   })
 
   // It waits for half a minute: npm run test:faults.
-  it.runIf(process.env['OWM_TEST_LONG'])(
-    'wait for each other, and leave the file alone where that takes too long',
-    async () => {
-      const cwd = await folderWith({ ...base, retry: { attempts: 1 } })
-      expect((await produce(cwd)).code).toBe(0)
-      const lock = await openDatabase(join(cwd, 'tasks.jsonl.lock'))
-      await lock('BEGIN IMMEDIATE')
-      await appendFile(join(cwd, 'tasks.jsonl'), '{"task_id":"half')
-      const before = await readFile(join(cwd, 'tasks.jsonl'), 'utf8')
-      const { code, stderr } = await owm(['produce'], { cwd })
-      expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('Another owm is writing') })
-      expect(await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).toBe(before)
-      await lock.close()
-      expect((await owm(['flush'], { cwd })).code).toBe(0)
-      expect(await tasksIn(cwd)).toHaveLength(40)
-    },
-  )
+  it.runIf(isLong)('wait for each other, and leave the file alone where that takes too long', async () => {
+    const cwd = await folderWith({ ...base, retry: { attempts: 1 } })
+    expect((await produce(cwd)).code).toBe(0)
+    const lock = await openDatabase(join(cwd, 'tasks.jsonl.lock'))
+    await lock('BEGIN IMMEDIATE')
+    await appendFile(join(cwd, 'tasks.jsonl'), '{"task_id":"half')
+    const before = await readFile(join(cwd, 'tasks.jsonl'), 'utf8')
+    const { code, stderr } = await owm(['produce'], { cwd })
+    expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('Another owm is writing') })
+    expect(await readFile(join(cwd, 'tasks.jsonl'), 'utf8')).toBe(before)
+    await lock.close()
+    expect((await owm(['flush'], { cwd })).code).toBe(0)
+    expect(await tasksIn(cwd)).toHaveLength(40)
+  })
 })
 
 describe('what is no regular file', () => {

@@ -13,6 +13,7 @@ import { delimiter, join } from 'node:path'
 import { promisify } from 'node:util'
 import { DataSource } from 'typeorm'
 import { until } from './cli.js'
+import { isRoot } from './conditions.js'
 
 const run = promisify(execFile)
 
@@ -54,7 +55,7 @@ export type Settings = Readonly<Record<string, string>>
 /** Both servers refuse to run as root: then it's nobody (65534 on every Linux). */
 type Ids = { uid: number; gid: number } | Record<string, never>
 /** Whom a test's own programs of PostgreSQL run as. */
-export const serverIds: Ids = process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {}
+export const serverIds: Ids = isRoot ? { uid: 65_534, gid: 65_534 } : {}
 
 const postgres: Kind = {
   type: 'postgres',

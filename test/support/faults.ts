@@ -8,6 +8,7 @@ import { join, resolve } from 'node:path'
 import { promisify } from 'node:util'
 import { expect } from 'vitest'
 import { folderWith, type Ran, type Running, type RunOptions, root, startOwm, until } from './cli.js'
+import { isLinux } from './conditions.js'
 import type { SinkPlace } from './contents.js'
 import {
   type Case,
@@ -174,7 +175,7 @@ export async function untilSaid(running: Running, text: string): Promise<void> {
 
 /** R, S, D, T (stopped), Z …: what the system says about a process; '' where there is none. */
 export async function stateOf(pid: number): Promise<string> {
-  if (process.platform === 'linux') {
+  if (isLinux) {
     const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
     return stat.slice(stat.lastIndexOf(')') + 2).charAt(0)
   }

@@ -15,12 +15,10 @@ import fc, { type Arbitrary } from 'fast-check'
 import { afterAll, beforeAll, expect } from 'vitest'
 import { exitCodes, OwmError } from '../../src/errors/index.js'
 import type { Ran } from './cli.js'
+import { isLong } from './conditions.js'
 
 // What decides over a change takes the same way each time; the long form looks for new ones.
-export const seed = Number(
-  process.env['OWM_TEST_SEED'] ??
-    (process.env['OWM_TEST_LONG'] === '1' ? Math.floor(Math.random() * 2 ** 31) : 20_261_123),
-)
+export const seed = Number(process.env['OWM_TEST_SEED'] ?? (isLong ? Math.floor(Math.random() * 2 ** 31) : 20_261_123))
 export const runs = Number(process.env['OWM_TEST_FUZZ_RUNS'] ?? 12)
 export const processes = Math.ceil(runs / 12)
 /** Milliseconds that one run may take: what takes longer hangs. */

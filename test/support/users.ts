@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, it } from 'vitest'
 import { bin, type Ran } from './cli.js'
+import { isRoot } from './conditions.js'
 
 const run = promisify(execFile)
 
@@ -20,7 +21,7 @@ export interface Stranger {
 
 /** A suite with a second user, who is made for it. It needs root: elsewhere it is listed as not run, in CI it fails. */
 export function describeWithStranger(name: string, suite: (stranger: () => Stranger) => void): void {
-  if (process.getuid?.() !== 0) {
+  if (!isRoot) {
     const title = `${name} (not run: a second user needs root)`
     if (process.env['CI'])
       it(title, () => {

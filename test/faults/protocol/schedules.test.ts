@@ -2,7 +2,8 @@
  * Random schedules: real processes on two outboxes and one stream, and whatever may happen to a sink or a file between
  * any two of their steps. In the end each task is in the stream once, or was read from it.
  *
- * OWM_SCHEDULES=1000 runs as many, OWM_SCHEDULE_SEED=17 that one alone.
+ * OWM_TEST_SCHEDULES=1000  how many
+ * OWM_TEST_SEED=17          that one alone
  */
 import { copyFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -10,9 +11,9 @@ import { expect, test } from 'vitest'
 import { randomFrom, slotAt } from '../../support/faults.js'
 import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
-const { OWM_SCHEDULES = '3', OWM_SCHEDULE_SEED } = process.env
-const first = Number(OWM_SCHEDULE_SEED ?? 1)
-const last = Number(OWM_SCHEDULE_SEED ?? OWM_SCHEDULES)
+const { OWM_TEST_SCHEDULES = '3', OWM_TEST_SEED } = process.env
+const first = Number(OWM_TEST_SEED ?? 1)
+const last = Number(OWM_TEST_SEED ?? OWM_TEST_SCHEDULES)
 
 const crash = join(import.meta.dirname, '..', '..', 'support', 'crash.mjs')
 const steps = [
