@@ -297,9 +297,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected async pipelines(flags: BaseFlags): Promise<(string | undefined)[]> {
     await this.#trust(flags)
     const { pipelinesOf } = await import('../config/load.js')
-    const named = flags.pipeline || process.env['OWM_PIPELINE'] || undefined
-    const names = named === undefined ? await pipelinesOf(flags, process.env, process.cwd()) : []
-    return names.length > 0 ? names : [named]
+    const names = await pipelinesOf(flags, process.env, process.cwd())
+    return names.length > 0 ? names : [undefined]
   }
 
   /** The configuration of each pipeline. */

@@ -2,7 +2,7 @@
  * Completes values from the configuration and the outbox: plugins, pipelines, runs, slots, dead tasks. Changes nothing.
  * Enter hasn't been pressed yet: a configuration in JavaScript isn't run, and a pipe isn't read.
  */
-import { baseDirOf, readConfigFile } from '../config/file/index.js'
+import { baseDirOf, namedConfig, readConfigFile } from '../config/file/index.js'
 import type { Found } from '../config/values/origins.js'
 import type { Overrides } from '../config/values/overrides.js'
 import type { Environment } from '../config/values/variables.js'
@@ -75,7 +75,7 @@ async function pluginsOf(kind: string, given: Given, shell: Shell): Promise<Choi
 
 /** The configuration that the command would read. */
 const fileFor = (given: Given, shell: Shell): Promise<Found | undefined> =>
-  readConfigFile(pathIn(given, 'config', shell) || shell.env['OWM_CONFIG'] || undefined, shell.cwd, true)
+  readConfigFile(namedConfig(pathIn(given, 'config', shell), shell.env), shell.cwd, true)
 
 /** The last value of a flag that names a file. */
 const pathIn = (given: Given, flag: string, { env }: Shell): string | undefined =>

@@ -123,14 +123,12 @@ export const sectionDigest = (section: unknown): string =>
 
 function onlyLocating(value: unknown, places: readonly SchemaPlace[]): unknown {
   if (typeof value === 'string') return withoutCredentials(value)
-  if (Array.isArray(value)) return value.map((entry, index) => onlyLocating(entry, under(places, String(index))))
+  if (Array.isArray(value))
+    return value.map((entry, index) => onlyLocating(entry, SchemaPlace.under(places, String(index))))
   // Instances of classes, such as dates, are kept whole.
   if (!isTree(value) || Object.getPrototypeOf(value) !== Object.prototype) return value
   const kept = Object.entries(value)
-    .map(([name, entry]) => ({ name, entry, inner: under(places, name) }))
+    .map(([name, entry]) => ({ name, entry, inner: SchemaPlace.under(places, name) }))
     .filter(({ name, inner }) => !isSecretName(name) && !inner.some(({ node }) => node['keepsCheckpoint'] === true))
   return Object.fromEntries(kept.map(({ name, entry, inner }) => [name, onlyLocating(entry, inner)]))
 }
-
-const under = (places: readonly SchemaPlace[], name: string): SchemaPlace[] =>
-  places.flatMap((place) => place.at([name]))

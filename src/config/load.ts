@@ -4,15 +4,16 @@ import { ConfigurationError } from '../errors/index.js'
 import { mustBeApart, type NamedFile } from '../files/apart.js'
 import { compact } from '../lists.js'
 import { isTree } from '../tasks/json/tree.js'
-import { explain, secretsIn } from './explain.js'
+import { explain } from './explain.js'
 import { roundedIn } from './file/digits.js'
-import { baseDirOf, readConfigFile } from './file/index.js'
+import { baseDirOf, namedConfig, readConfigFile } from './file/index.js'
 import { choosePipeline, namedAfter, partOf, pipelinesIn } from './pipelines.js'
 import { addressesIn, Secrets } from './redact.js'
 import { type Settings, settingsSchema } from './schema.js'
 import { isOwn } from './section.js'
 import { type Found, Origins } from './values/origins.js'
 import { type Overrides, override, withoutEmpty } from './values/overrides.js'
+import { secretsIn } from './values/secrets.js'
 import { clear, type Environment, expand, type References, type Variable } from './values/variables.js'
 
 export interface Loaded {
@@ -63,11 +64,11 @@ export async function loadConfig(
   secrets = new Secrets(),
 ): Promise<Loaded> {
   const overrides = withoutEmpty(flags)
-  const named = overrides.config ?? (env['OWM_CONFIG'] || undefined)
+  const named = namedConfig(overrides.config, env)
   const which = { named, cwd, looksOnly: flags.looksOnly }
   const found = flags.withoutFile ? undefined : await readOnce(which, flags.only !== undefined)
   const baseDir = found ? baseDirOf(found.file) : cwd
-  const pipeline = await choosePipeline(found, overrides.pipeline ?? (env['OWM_PIPELINE'] || undefined), baseDir)
+  const pipeline = await choosePipeline(found, namedPipeline(overrides, env), baseDir)
   const origins = new Origins(found, pipeline)
   origins.merged = found ? partOf(found.tree, pipeline) : {}
   const isLeftOut = (section: string): boolean => overrides.only?.includes(section) === false
@@ -204,7 +205,12 @@ async function nameFor(pipeline: string | undefined, origins: Origins): Promise<
   })
 }
 
-/** The names of all pipelines, in the file's order; none if the file has no `pipelines:`. */
+const namedPipeline = ({ pipeline }: Overrides, env: Environment): string | undefined =>
+  pipeline || env['OWM_PIPELINE'] || undefined
+
+/** The named pipeline, or else all of them in the file's order; none if the file has no `pipelines:`. */
 export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: string): Promise<string[]> {
-  return Object.keys(pipelinesIn(await readConfigFile(overrides.config || env['OWM_CONFIG'] || undefined, cwd)))
+  const named = namedPipeline(overrides, env)
+  if (named !== undefined) return [named]
+  return Object.keys(pipelinesIn(await readConfigFile(namedConfig(overrides.config, env), cwd)))
 }

@@ -21,8 +21,7 @@ export async function choosePipeline(
   name: string | undefined,
   baseDir: string,
 ): Promise<string | undefined> {
-  const pipelines = pipelinesIn(found)
-  const names = Object.keys(pipelines)
+  const names = Object.keys(pipelinesIn(found))
   if (!found || names.length === 0) {
     if (name === undefined) return undefined
     const why = found ? `${found.file} has no \`pipelines:\`` : 'there is no configuration file'
@@ -30,19 +29,7 @@ export async function choosePipeline(
       hint: 'Leave --pipeline and OWM_PIPELINE out, or add the pipeline.',
     })
   }
-  const place = (key: string): Promise<string> => new Origins(found, undefined).place(['pipelines', key])
-  for (const key of names) {
-    const own = pipelines[key]
-    if (!pipelineName.test(key))
-      throw new ConfigurationError(`The pipeline "${key}" ${await place(key)} needs another name.`, {
-        hint: 'It becomes a part of the name of its outbox: letters, digits, _ and - are allowed, a letter first.',
-      })
-    if (own !== null && !isTree(own))
-      throw new ConfigurationError(
-        `pipelines.${key} ${await place(key)} must be a mapping of sections, such as \`source:\`.`,
-        { hint: 'For example: `pipelines: {hourly: {source: {use: …}}}`.' },
-      )
-  }
+  await mustBeSections(found)
   mustBeDistinct(found, baseDir, ['outbox', 'path'], {
     what: 'outbox',
     fallback: defaultOutbox,
@@ -53,15 +40,36 @@ export async function choosePipeline(
     fallback: undefined,
     hint: 'Give each its own, or name one beside `pipelines:`, after which each gets one.',
   })
+  return chosenOf(names, name, found.file)
+}
+
+/** Throws ConfigurationError unless each pipeline has a usable name, and sections or nothing below it. */
+async function mustBeSections(found: Found): Promise<void> {
+  const place = (key: string): Promise<string> => new Origins(found, undefined).place(['pipelines', key])
+  for (const [key, own] of Object.entries(pipelinesIn(found))) {
+    if (!pipelineName.test(key))
+      throw new ConfigurationError(`The pipeline "${key}" ${await place(key)} needs another name.`, {
+        hint: 'It becomes a part of the name of its outbox: letters, digits, _ and - are allowed, a letter first.',
+      })
+    if (own !== null && !isTree(own))
+      throw new ConfigurationError(
+        `pipelines.${key} ${await place(key)} must be a mapping of sections, such as \`source:\`.`,
+        { hint: 'For example: `pipelines: {hourly: {source: {use: …}}}`.' },
+      )
+  }
+}
+
+/** Throws ConfigurationError if there is no pipeline of this name, or several and none is named. */
+function chosenOf(names: readonly string[], name: string | undefined, file: string): string {
   const [only] = names
   if (name === undefined && names.length > 1)
-    throw new ConfigurationError(`${found.file} has several pipelines: ${names.join(', ')}.`, {
+    throw new ConfigurationError(`${file} has several pipelines: ${names.join(', ')}.`, {
       hint: 'Name one with --pipeline or OWM_PIPELINE.',
     })
   const chosen = name ?? only ?? ''
   if (names.includes(chosen)) return chosen
   const near = nearest(chosen, names)
-  throw new ConfigurationError(`There is no pipeline ${chosen} in ${found.file}.`, {
+  throw new ConfigurationError(`There is no pipeline ${chosen} in ${file}.`, {
     hint: near ? `Did you mean \`${near}\`?` : `There are: ${names.join(', ')}.`,
   })
 }

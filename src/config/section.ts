@@ -2,9 +2,10 @@
 import type * as z from 'zod'
 import { ConfigurationError, errorKindOf, toError } from '../errors/index.js'
 import type { Plugin } from '../plugins/load.js'
-import { explain, secretsIn, secretsMade } from './explain.js'
+import { explain } from './explain.js'
 import type { Loaded } from './load.js'
 import { commonKeys, type Settings } from './schema.js'
+import { secretsIn, secretsMade } from './values/secrets.js'
 import { clear } from './values/variables.js'
 
 /** Whether a path leads to one of owm's own settings, not to a plugin's option. */

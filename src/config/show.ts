@@ -4,11 +4,11 @@ import { isOwmError, type OwmError } from '../errors/index.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { loadSink, loadSource } from '../plugins/load.js'
 import { isTree } from '../tasks/json/tree.js'
-import { masked } from './explain.js'
 import type { Loaded } from './load.js'
 import { commonKeys } from './schema.js'
 import { located, pluginOptions } from './section.js'
 import type { Origin } from './values/origins.js'
+import { masked } from './values/secrets.js'
 
 export interface Shown {
   /** `source.timeoutMs` */

@@ -81,6 +81,11 @@ export class SchemaPlace {
     return part === undefined ? [this] : this.#under(part).flatMap((place) => place.at(rest))
   }
 
+  /** Where a part of a value leads that may be at several places. */
+  static under(places: readonly SchemaPlace[], part: string): SchemaPlace[] {
+    return places.flatMap((place) => place.#under(part))
+  }
+
   #under(part: string): SchemaPlace[] {
     const { properties = {}, prefixItems } = this.node
     const entry: unknown = Array.isArray(prefixItems) ? prefixItems[Number(part)] : undefined

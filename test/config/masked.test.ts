@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
 import * as z from 'zod'
-import { masked, secretsIn, secretsMade } from '../../src/config/explain.js'
 import { Secrets } from '../../src/config/redact.js'
+import { masked, secretsIn, secretsMade } from '../../src/config/values/secrets.js'
 
 it('masks a login in front of a host, wherever a host stands alone', () => {
   expect(

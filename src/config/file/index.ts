@@ -11,12 +11,17 @@ import { mayRepeatKeys } from '../../tasks/json/keys.js'
 import { isTree } from '../../tasks/json/tree.js'
 import { whyNotTrusted, whyStrange } from '../../trust.js'
 import { at, type Found } from '../values/origins.js'
+import type { Environment } from '../values/variables.js'
 import { mustBeUtf8, whyNoJson, whyNoText } from './encoding.js'
 import { jsonMistake, keyTwice, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
 /** The folder where relative paths start: for `.config/owmrc.yaml`, the one that contains `.config`. */
 export const baseDirOf = (file: string): string =>
   dirname(file).endsWith('/.config') ? dirname(dirname(file)) : dirname(file)
+
+/** The file that a flag names, or else the environment. */
+export const namedConfig = (flag: string | undefined, env: Environment): string | undefined =>
+  flag || env['OWM_CONFIG'] || undefined
 
 /** Reads the named file, or the one found in `cwd` or a folder above. Throws ConfigurationError. */
 export async function readConfigFile(

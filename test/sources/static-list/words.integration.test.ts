@@ -1,6 +1,6 @@
 /** What is said of lists and rows that look almost right, and what helps. */
 import { describe, expect, test } from 'vitest'
-import { secretsIn } from '../../../src/config/explain.js'
+import { secretsIn } from '../../../src/config/values/secrets.js'
 import { isMalformed } from '../../../src/plugin.js'
 import http from '../../../src/sources/http/index.js'
 import { placeOf } from '../../../src/tasks/place.js'
