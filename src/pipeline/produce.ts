@@ -39,7 +39,7 @@ import { type Where, whereIs } from './slots/served-before.js'
 import { leaveOtherShards } from './slots/shards.js'
 import { refusedBefore, undelivered } from './undelivered.js'
 
-export interface ProduceOptions extends Pick<EnterOptions, 'namespace' | 'cadence' | 'again' | 'replay'> {
+export interface ProduceOptions extends RunSettings, Pick<EnterOptions, 'again' | 'replay'> {
   agenda: Agenda
   /** False: only store. */
   flush: boolean
@@ -143,7 +143,7 @@ async function readAndRelay(
   const relaying = relayed()
   try {
     await finishOpenRuns(options, deps, work)
-    const { namespace = '', cadence = null } = options
+    const { namespace, cadence } = options
     const otherwise = isReadBefore ? servedOtherwise(run, receipts, deps, { namespace, cadence }) : undefined
     const error = await otherwise?.catch(asOwmError)
     if (error) errors.push(error)
@@ -178,7 +178,7 @@ async function finishOpenRuns(options: ProduceOptions, deps: ProduceDeps, work: 
 
 /** Enters this start's slots; also returns all slots that aren't whole. Closes the sink only if it throws. */
 async function enterSlots(
-  { agenda, namespace = '', cadence = null, ...options }: ProduceOptions,
+  { agenda, namespace, cadence, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: Work,
 ): Promise<Entered & { slots: string[]; receipts: readonly Receipt[] }> {

@@ -19,7 +19,7 @@ export const maxTaskBytes = 3 * (maxExtraChars + 8 * 1024)
  */
 export function taskEncoder(
   slot: string,
-  namespace = '',
+  namespace: string,
   traceparent?: string,
 ): (place: Place, location: Location, task: Utf8, window?: string) => string | Rejection {
   const digitsOf = idDigits(slot, namespace)
@@ -60,11 +60,9 @@ function writeHours({ forecastHours, historicalHours }: Place, task: Utf8): void
   task.number(historicalHours)
 }
 
-/** Returns a function that turns a location into its task in one slot, or in a window, as JSON text. */
-export function taskMaker(
-  ...run: Parameters<typeof taskEncoder>
-): (location: Location, window?: string) => string | Rejection {
-  const encode = taskEncoder(...run)
+/** Returns a function that turns a location into its task in one slot, or in a window, as JSON text: no namespace. */
+export function taskMaker(slot: string): (location: Location, window?: string) => string | Rejection {
+  const encode = taskEncoder(slot, '')
   const task = new Utf8(maxTaskBytes)
   return (location, window) => {
     const place = placeOf(location)

@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { totalsOf } from '../../src/outbox/inspect/totals.js'
 import { Outbox } from '../../src/outbox/outbox.js'
+import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
 
 test('a lazy acknowledgement is written after some batches, however small they are', async () => {
@@ -13,7 +14,8 @@ test('a lazy acknowledgement is written after some batches, however small they a
     return 30 - (totals?.pending ?? 0)
   }
   const slot = '2026-11-23T10:00:00Z'
-  const { run } = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
+  const given = { slot, slotGiven: true, source: 'test', sourceDigest: '', ...plainSettings }
+  const { run } = await outbox.ledger.start(given)
   const task = (seq: number): string => `{"task_id":"00000000-0000-5000-8000-${String(seq).padStart(12, '0')}"}`
   // As from a slow source: locations come one by one, each in a batch of its own.
   const batches = Array.from({ length: 30 }, (_, index) => outbox.cut([task(index + 1)])).flat()

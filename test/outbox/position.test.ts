@@ -8,6 +8,7 @@ import { Outbox } from '../../src/outbox/outbox.js'
 import { Queue } from '../../src/outbox/queue.js'
 import { Database } from '../../src/outbox/sqlite/database.js'
 import { OutboxState, readState } from '../../src/outbox/state.js'
+import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
 
 const slot = '2026-11-23T10:00:00Z'
@@ -17,7 +18,8 @@ async function outboxWithThree(): Promise<Outbox> {
   const path = join(await temporaryFolder(), 'outbox.db')
   const { signal } = new AbortController()
   const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
-  const { run } = await outbox.ledger.start({ slot, source: 'test', sourceDigest: '' })
+  const given = { slot, slotGiven: true, source: 'test', sourceDigest: '', ...plainSettings }
+  const { run } = await outbox.ledger.start(given)
   const tasks = [1, 2, 3].map((n) => `{"task_id":"00000000-0000-5000-8000-00000000000${n}"}`)
   const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32), read: 3, checkpoint: null }
   await outbox.intake.write(run, { ...nothing, batches: outbox.cut(tasks) })

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { produce } from '../../src/pipeline/produce.js'
 import { Resilience } from '../../src/pipeline/retry.js'
-import { oneSlot } from '../../src/pipeline/slots/agenda.js'
+import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
 import { guard, log, memory, openOutbox, slot, sourceOf } from '../support/fuzz-outbox.js'
 
@@ -17,7 +17,7 @@ it('a start that fails between its run and the relay leaves no sink open', async
   const { sink } = memory()
   let open = 0
   const start = produce(
-    { agenda: oneSlot(slot, true), flush: true, keepTasks: 100, keepRuns: 10 },
+    { ...plainSettings, agenda: oneSlot(slot, true), flush: true, keepTasks: 100, keepRuns: 10 },
     {
       outbox,
       source: sourceOf(list),

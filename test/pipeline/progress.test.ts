@@ -1,13 +1,14 @@
 import { expect, test } from 'vitest'
 import type { Progress } from '../../src/pipeline/parts.js'
 import { produce } from '../../src/pipeline/produce.js'
-import { oneSlot } from '../../src/pipeline/slots/agenda.js'
+import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { partsWith, taking } from './parts.js'
 
 test('the total is that of all runs of a start, without what an earlier start has read', async () => {
   const deps = await partsWith(async () => taking)
   const { outbox } = deps
-  const { run: left } = await outbox.ledger.start({ slot: '2026-11-23T10:00:00Z', source: 'test', sourceDigest: '' })
+  const given = { slot: '2026-11-23T10:00:00Z', slotGiven: true, source: 'test', sourceDigest: '', ...plainSettings }
+  const { run: left } = await outbox.ledger.start(given)
   const batches = outbox.cut(['{"task_id":"00000000-0000-5000-8000-000000000001"}'])
   const nothing = { rejections: [], suspects: [], idSum: '0'.repeat(32) }
   await outbox.intake.write(left, { ...nothing, batches, read: 2, checkpoint: '2' })
@@ -27,7 +28,7 @@ test('the total is that of all runs of a start, without what an earlier start ha
   const onProgress = (progress: Progress): unknown => told.push({ ...progress })
   const agenda = oneSlot('2026-11-23T11:00:00Z', true)
   const { errors } = await produce(
-    { agenda, flush: true, keepTasks: 100, keepRuns: 100 },
+    { ...plainSettings, agenda, flush: true, keepTasks: 100, keepRuns: 100 },
     { ...deps, source, onProgress },
   )
   expect(errors).toEqual([])

@@ -4,7 +4,7 @@ import type fc from 'fast-check'
 import { vi } from 'vitest'
 import { flush } from '../../src/pipeline/flush.js'
 import { produce } from '../../src/pipeline/produce.js'
-import { oneSlot } from '../../src/pipeline/slots/agenda.js'
+import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { type Claim, check, type Model, noteReadings } from './claims.js'
 import { type Item, pagesOf, type SourceFault, validIn } from './list.js'
 import type { Circumstances, System } from './system.js'
@@ -48,7 +48,13 @@ export const producing = (given: Producing): Command =>
     let { sourceFault } = given
     const ended = await real.run(given, (deps) =>
       produce(
-        { agenda: oneSlot(slot, true), flush: given.deliver, keepTasks: given.keepTasks, keepRuns: 1_000 },
+        {
+          ...plainSettings,
+          agenda: oneSlot(slot, true),
+          flush: given.deliver,
+          keepTasks: given.keepTasks,
+          keepRuns: 1_000,
+        },
         {
           ...deps,
           source: {

@@ -7,6 +7,7 @@ import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Outbox, type RunRow } from '../../src/outbox/outbox.js'
 import { type Cadence, dueIn, rhythms } from '../../src/pipeline/input/cadence.js'
+import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { newestWindow } from '../../src/schedule/windows.js'
 import { Rejection } from '../../src/tasks/rejection.js'
 import { slotOf } from '../../src/tasks/slot.js'
@@ -53,8 +54,8 @@ test('no window goes out twice, and each is delivered or skipped', async () => {
 
 test('a slot with milliseconds is after that of its second, whatever their texts say', async () => {
   const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
-  const given = { source: 's', sourceDigest: 'd', cadence: '{"rules":[]}', from: start - hourMs }
-  const begin = async (slot: string) => (await outbox.ledger.start({ ...given, slot })).run
+  const given = { source: 's', sourceDigest: 'd', namespace: '', cadence: '{"rules":[]}', from: start - hourMs }
+  const begin = async (slot: string) => (await outbox.ledger.start({ ...given, slot, slotGiven: true })).run
   try {
     const covering = await begin('2026-11-20T01:00:00Z')
     await outbox.ledger.endReading(covering) // from here on it keeps its interval
@@ -76,7 +77,7 @@ test.each(['oldest', 'newest'])(
     const { ledger } = outbox
     const startAt = (...hours: number[]) => {
       const rows = hours.map((hour) => ({ slot: slotOf(start + hour * hourMs), from: start + (hour - 1) * hourMs }))
-      return ledger.startDue({ source: 's', sourceDigest: 'd', cadence: null }, () => ({
+      return ledger.startDue({ source: 's', sourceDigest: 'd', ...plainSettings }, () => ({
         runs: rows,
         covers: false,
         gaps: [],
@@ -105,7 +106,7 @@ async function tryOut(outbox: Outbox, happened: readonly Event[]): Promise<void>
   const seen: Seen = { delivered: new Map(), owed: new Set(), skipped: 0 }
   let now = start
   const { ledger } = outbox
-  const by = { source: 's', sourceDigest: 'd' }
+  const by = { source: 's', sourceDigest: 'd', namespace: '' }
   for (const { hours, kind, back, cadence } of happened) {
     now += hours * hourMs
     const slot = kind === 'backfill' ? now - back * hourMs : now

@@ -5,7 +5,7 @@ import { Outbox } from '../../src/outbox/outbox.js'
 import type { SourceDeps } from '../../src/pipeline/parts.js'
 import { type ProduceSummary, produce } from '../../src/pipeline/produce.js'
 import { Resilience } from '../../src/pipeline/retry.js'
-import { oneSlot } from '../../src/pipeline/slots/agenda.js'
+import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import type { Logger, Sink } from '../../src/plugin.js'
 import staticList from '../../src/sources/static-list/index.js'
 
@@ -67,7 +67,7 @@ export async function produceInto(path: string, source: SourceDeps, at = slot): 
   const outbox = await openOutbox(path)
   try {
     const summary = await produce(
-      { agenda: oneSlot(at, true), flush: true, keepTasks: 100_000, keepRuns: 1_000 },
+      { ...plainSettings, agenda: oneSlot(at, true), flush: true, keepTasks: 100_000, keepRuns: 1_000 },
       {
         source,
         sink,

@@ -29,24 +29,25 @@ export interface NewRun {
   slot: string
   source: string
   sourceDigest: string
-  /** Whether the slot was given (the default); false if it is the time of the start. */
-  slotGiven?: boolean
-  /** Part of its task ids: see tasks/id. Default: ''. */
-  namespace?: string
+  /** Whether the slot was given; false if it is the time of the start. */
+  slotGiven: boolean
+  /** Part of its task ids: see tasks/id. */
+  namespace: string
+  /** JSON: which locations are due (pipeline/input/cadence). Null: all. */
+  cadence: string | null
   /** Whether it reads its slot again, which was lost or is no longer kept. */
   again?: boolean
   /** Whether it leaves out what the sink already holds. */
   leavesOut?: boolean
-  /** JSON: which locations are due (pipeline/input/cadence). Default: all. */
-  cadence?: string | null
   /** The scheduled time before its slot, in milliseconds since 1970: it covers the time after that. Default: none. */
   from?: number | undefined
 }
 
+/** What the runs that are due at several slots have in common. */
+export type DueRun = Pick<NewRun, 'source' | 'sourceDigest' | 'namespace' | 'cadence'>
+
 /** A slot that another outbox has served; its cadence is assumed to be the present one. */
-type Served = Pick<RunRow, 'source' | 'sourceDigest' | 'slot' | 'read' | 'rejected'> &
-  Pick<NewRun, 'cadence' | 'namespace'> &
-  Pick<Receipt, 'interval'>
+type Served = DueRun & Pick<RunRow, 'slot' | 'read' | 'rejected'> & Pick<Receipt, 'interval'>
 
 export class Ledger {
   readonly #database: Database
@@ -115,11 +116,11 @@ export class Ledger {
    * covers all of them also takes the place of runs of its shard that read nothing.
    * @param plan what is due after a time, in milliseconds since 1970; null: nothing was served before
    */
-  async startDue(given: Omit<NewRun, 'slot'>, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
+  async startDue(given: DueRun, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
     return this.#database.transaction(async (manager) => {
       const planned = plan(await coveredTo(manager))
       await insertGaps(manager, planned.gaps, this.#now())
-      for (const run of planned.runs) await this.#insert(manager, { ...given, ...run })
+      for (const run of planned.runs) await this.#insert(manager, { ...given, ...run, slotGiven: true })
       const last = planned.runs.at(-1)
       // guard: covered-closed
       if (last && planned.covers) await closeCovered(manager, { ...given, slot: last.slot }, this.#now())
@@ -161,11 +162,12 @@ export class Ledger {
 
   /** Enters a slot that another outbox has served. */
   async noteServed(served: Served): Promise<void> {
-    const { source, sourceDigest, slot, namespace = '', cadence = null, interval, read, rejected } = served
+    const { source, sourceDigest, slot, namespace, cadence, interval, read, rejected } = served
     // guard: interval-of-receipt
     const from = interval ? Date.parse(interval.from) : undefined
     await this.#database.transaction(async (manager) => {
-      const runId = await this.#insert(manager, { source, sourceDigest, slot, namespace, cadence, from })
+      const given = { source, sourceDigest, slot, slotGiven: true, namespace, cadence, from }
+      const runId = await this.#insert(manager, given)
       await manager.update(runs, { runId }, { read, rejected, state: 'done', finishedAt: this.#now() })
     })
   }
@@ -196,9 +198,9 @@ export class Ledger {
   async supersede(run: RunRow, by: Pick<NewRun, 'source' | 'sourceDigest'>): Promise<RunRow> {
     const runId = await this.#database.transaction(async (manager) => {
       await manager.update(runs, { id: run.id }, { state: 'checking', checkpoint: null })
-      const { slot, namespace } = run
+      const { slot, namespace, cadence } = run
       const [slotGiven, leavesOut] = [run.slotGiven === 1, run.leavesOut === 1]
-      return this.#insert(manager, { ...by, slot, namespace, slotGiven, leavesOut })
+      return this.#insert(manager, { ...by, slot, namespace, cadence, slotGiven, leavesOut })
     })
     run.state = 'checking'
     return this.run(runId)
@@ -300,12 +302,12 @@ export class Ledger {
     return this.#database.inTurn((manager) => manager.find(runs, { where, order: { id: 'ASC' } }))
   }
 
-  async #insert(manager: EntityManager, { from, cadence = null, ...run }: NewRun): Promise<string> {
+  async #insert(manager: EntityManager, { from, cadence, ...run }: NewRun): Promise<string> {
     const runId = randomUUID()
     const intervalFrom = await extendTo(manager, run.slot, from)
     const begun = intervalFrom === null ? await beginInside(manager, run.slot, { from, cadence }) : { cadence }
     const counts = { read: 0, rejected: 0, duplicates: 0, persisted: 0, discarded: 0, repeated: 0, idSum: zeroSum }
-    const [again, leavesOut, slotGiven] = [run.again, run.leavesOut, run.slotGiven ?? true].map((is) => (is ? 1 : 0))
+    const [again, leavesOut, slotGiven] = [run.again, run.leavesOut, run.slotGiven].map((is) => (is ? 1 : 0))
     await manager.insert(runs, {
       ...run,
       ...counts,

@@ -6,6 +6,9 @@ import type { Deps, ProduceDeps } from '../parts.js'
 /** Settings that a new run stores, and keeps. */
 export type RunSettings = Pick<NewRun, 'namespace' | 'cadence'>
 
+/** Those of a pipeline without `taskNamespace` and `cadence`. */
+export const plainSettings: RunSettings = { namespace: '', cadence: null }
+
 export interface Agenda {
   /** False if its slot is the time of the start, and wasn't named. */
   readonly slotGiven: boolean

@@ -1,7 +1,7 @@
 /** Lets an outbox that doesn't know of all served slots continue after those that the sink has receipts of. */
 import { ConfigurationError, TransientError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
-import type { NewRun } from '../../outbox/runs/ledger.js'
+import type { DueRun } from '../../outbox/runs/ledger.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { newest } from '../../schedule/due.js'
 import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
@@ -149,7 +149,7 @@ export async function goOnAsCopy(deps: Omit<Deps, 'sink'>, sink: Sink): Promise<
  */
 async function startAfter(
   served: readonly Receipt[],
-  newRun: Omit<NewRun, 'slot'>,
+  newRun: DueRun,
   { outbox, log, schedule }: Pick<Deps, 'outbox' | 'log' | 'schedule'>,
 ): Promise<void> {
   const { ledger } = outbox
@@ -166,7 +166,7 @@ async function startAfter(
 }
 
 /** With another number of shards it was another part of the list: without a digest, no list is compared with it. */
-function servedRow(newRun: Omit<NewRun, 'slot'>, receipt: Receipt): Omit<NewRun, 'slot'> & Receipt {
+function servedRow(newRun: DueRun, receipt: Receipt): DueRun & Receipt {
   const isSame = shardOf(newRun.sourceDigest)[1] === receipt.shards
   const sourceDigest = isSame ? newRun.sourceDigest : newRun.sourceDigest.replace(/^\S+/, '')
   return { ...newRun, ...receipt, sourceDigest }

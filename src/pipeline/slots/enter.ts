@@ -19,15 +19,12 @@ import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
 import { shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
+import type { RunSettings } from './agenda.js'
 
-export interface EnterOptions {
+export interface EnterOptions extends RunSettings {
   slot: string
-  /** Whether the slot was named (the default); false if it is the time of the start. */
-  slotGiven?: boolean
-  /** The namespace of a new slot's task ids: see tasks/id. Default: ''. */
-  namespace?: string
-  /** JSON: which locations are due in a new run (input/cadence). Default: all. */
-  cadence?: string | null
+  /** Whether the slot was named; false if it is the time of the start. */
+  slotGiven: boolean
   /** Reads the slot again if it is lost or no longer kept. */
   again?: boolean
   /** Reads it again even if nothing is lost; `missing` omits what the sink still holds. */
@@ -56,7 +53,7 @@ export async function enterRun(
   options: EnterOptions,
   { outbox, source, log }: { outbox: Outbox; source: SourceDeps; log: Logger },
 ): Promise<Entered> {
-  const { slot, slotGiven = true } = options
+  const { slot, slotGiven, cadence } = options
   const { ledger } = outbox
   const goOnWith = async (run: RunRow, isReadBefore: boolean): Promise<Entered> => ({
     run,
@@ -96,7 +93,7 @@ export async function enterRun(
     slot,
     slotGiven,
     namespace: namespaceOf(options, earlier, log),
-    cadence: options.cadence ?? null,
+    cadence,
     again,
     from: options.from,
     leavesOut,
@@ -119,7 +116,7 @@ const isWaitingAgain = ({ again, state }: RunRow): boolean => again === 1 && sta
 const isDiscarded = ({ state }: RunRow): boolean => state === 'discarded'
 
 /** A slot keeps its ids even if the configuration has changed. */
-function namespaceOf({ slot, namespace = '' }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
+function namespaceOf({ slot, namespace }: EnterOptions, earlier: readonly RunRow[], log: Logger): string {
   const before = earlier.find(({ persisted }) => persisted > 0)?.namespace ?? namespace
   if (before !== namespace)
     log.warn(

@@ -2,7 +2,7 @@
 import { ConfigurationError } from '../../errors/index.js'
 import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Planned } from '../../outbox/runs/intervals.js'
-import type { NewRun } from '../../outbox/runs/ledger.js'
+import type { DueRun } from '../../outbox/runs/ledger.js'
 import { takenOver, timesCovered } from '../../schedule/covers.js'
 import { type Due, due, newest, type Policy } from '../../schedule/due.js'
 import type { Timetable } from '../../schedule/timetable.js'
@@ -49,7 +49,7 @@ const entering =
  */
 export async function enterDueTimes(
   schedule: OnTime,
-  newRun: Omit<NewRun, 'slot'>,
+  newRun: DueRun,
   { outbox, log }: Pick<Deps, 'outbox' | 'log'>,
   named?: number,
 ): Promise<Planned> {

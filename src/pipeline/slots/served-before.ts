@@ -23,13 +23,13 @@ export interface Where {
 interface How {
   readonly flush: boolean
   readonly again?: boolean | undefined
-  readonly namespace?: string
+  readonly namespace: string
 }
 
 /** Where a slot was served before. Throws ConfigurationError if it can't be served now. */
 export async function whereIs(
   slot: string,
-  { flush, again, namespace = '' }: How,
+  { flush, again, namespace }: How,
   deps: ProduceDeps,
   contact: Contact,
 ): Promise<Where> {
@@ -130,8 +130,11 @@ async function noteServedBefore(
   const own = ownReceipt(receipts, shardOf(source.digest))
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
-  if (runs.length === 0)
-    await ledger.noteServed({ source: source.name, sourceDigest: source.digest, namespace, ...own })
+  if (runs.length === 0) {
+    // Its cadence is that of the run whose interval it lies in.
+    const run = { source: source.name, sourceDigest: source.digest, namespace, cadence: null }
+    await ledger.noteServed({ ...run, ...own })
+  }
   return true
 }
 

@@ -12,7 +12,7 @@ import { bounded } from '../../pipeline/input/pages.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
 import { produce } from '../../pipeline/produce.js'
 import { Resilience } from '../../pipeline/retry.js'
-import { oneSlot } from '../../pipeline/slots/agenda.js'
+import { oneSlot, plainSettings } from '../../pipeline/slots/agenda.js'
 import type { PluginContext } from '../../plugin.js'
 import { isObject } from '../../tasks/json/tree.js'
 import type { Step } from '../../trace.js'
@@ -74,7 +74,8 @@ async function run({ what, slot, outbox: path, source, sink, deliver, batchSize 
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),
         read: 0,
       }
-    const options = { agenda: oneSlot(slot, true), flush: deliver, keepTasks: 100_000, keepRuns: 10 }
+    const agenda = oneSlot(slot, true)
+    const options = { ...plainSettings, agenda, flush: deliver, keepTasks: 100_000, keepRuns: 10 }
     const summary = await produce(options, { ...deps, source: await sourceOf(source) })
     return { errors: summary.errors.map(({ message }) => message), read: summary.run.read }
   } finally {

@@ -7,6 +7,7 @@ import { exitCodes, type OwmError } from '../../../src/errors/index.js'
 import { inspect } from '../../../src/outbox/inspect/picture.js'
 import { flush } from '../../../src/pipeline/flush.js'
 import { Resilience } from '../../../src/pipeline/retry.js'
+import { plainSettings } from '../../../src/pipeline/slots/agenda.js'
 import { owm } from '../../support/cli.js'
 import { openDatabase } from '../../support/contents.js'
 import {
@@ -48,6 +49,8 @@ async function makeOutbox(folder: string): Promise<void> {
     slot: '2026-11-23T11:00:00Z',
     source: 'static-list',
     sourceDigest: 'fuzz',
+    slotGiven: true,
+    ...plainSettings,
   })
   const task = (index: number): string =>
     `{"task_id":"00000000-0000-5000-8000-0000000000${index + 10}","latitude_deg":1,"longitude_deg":2,` +
