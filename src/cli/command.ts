@@ -2,11 +2,11 @@
 import { setMaxListeners } from 'node:events'
 import { Command } from '@oclif/core/command'
 import * as Flags from '@oclif/core/flags'
-import type { FlagInput, Input, OutputFlags, ParserOutput } from '@oclif/core/interfaces'
+import type { FlagInput, InferredFlags, Input, OutputFlags, ParserOutput } from '@oclif/core/interfaces'
 import type { Loaded } from '../config/load.js'
 import type { Overrides } from '../config/values/overrides.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, toError } from '../errors/index.js'
-import { type LogFormat, type LogLevel, logFormats, logLevels } from '../observe/log.js'
+import { logFormats, logLevels } from '../observe/log.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import { isTree } from '../tasks/json/tree.js'
 import { trustFound } from '../trust.js'
@@ -14,19 +14,8 @@ import type { Surroundings } from './compose.js'
 import { lossOfOutput, secrets } from './output.js'
 import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
 
-export interface BaseFlags {
-  config?: string | undefined
-  pipeline?: string | undefined
-  source?: string | undefined
-  sink?: string | undefined
-  outbox?: string | undefined
-  'trust-folder': boolean
-  set?: string[] | undefined
-  'log-level': LogLevel
-  'log-format'?: LogFormat | undefined
-  quiet: boolean
-  'trust-config': boolean
-}
+/** The flags that every command has. */
+export type BaseFlags = InferredFlags<typeof OwmCommand.baseFlags>
 
 /** Values of flags or arguments, of any command. */
 type Values = OutputFlags<FlagInput>
@@ -41,6 +30,19 @@ export interface Done<Result> {
   matters?: boolean
   /** Whether a signal ended an idle wait, which is no failure. */
   isStopped?: boolean
+}
+
+/** The chosen pipelines, and how to read the configuration of one. */
+export interface Pipelines {
+  /** [undefined] if the file has none. */
+  readonly names: readonly (string | undefined)[]
+  /** @param without sections to ignore */
+  configure(pipeline: string | undefined, without?: readonly string[]): Promise<Loaded>
+}
+
+interface Delivering {
+  /** Whether the sink will be written to. */
+  delivers?: boolean
 }
 
 export abstract class OwmCommand<Result extends object> extends Command {
@@ -114,10 +116,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
     setMaxListeners(0, this.#abort.signal) // plugins may add any number of listeners
     const stopListening = this.#listen()
     try {
-      const { result, summary, errors = [], isStopped = false, matters } = await this.work()
+      const { result, summary, errors = [], isStopped = false, matters = false } = await this.work()
       this.result = result
       const error = endOf(errors, isStopped ? undefined : this.#received)
-      this.tell(result, { summary, errors, ...(matters && { matters }) }, error)
+      this.tell(result, { summary, errors, matters }, error)
       if (error) process.exitCode = exitCodeOf(error)
     } finally {
       stopListening()
@@ -155,11 +157,11 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** Prints the result, and the error that ended the command. */
-  protected tell = (
+  protected tell(
     result: object,
     { summary, errors = [], matters = false }: Pick<Done<object>, 'summary' | 'errors' | 'matters'>,
     error?: Error,
-  ) => {
+  ): void {
     this.report.bar.clear()
     if (this.jsonEnabled()) this.report.json(result, error, this.printsLines)
     else {
@@ -242,18 +244,18 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** For commands that don't use the source, and so don't need its secrets. */
-  protected async configureSink(flags: BaseFlags & Pick<Overrides, 'only'>, delivers = false): Promise<Loaded> {
-    return this.configure({ ...flags, withoutSource: true }, delivers)
+  protected async configureSink(flags: BaseFlags & Pick<Overrides, 'only'> & Delivering): Promise<Loaded> {
+    return this.configure({ ...flags, withoutSource: true })
   }
 
-  /**
-   * Reads the configuration. Its secrets are masked in all output from here on.
-   * @param delivers whether the sink will be written to
-   */
+  /** Reads the configuration. Its secrets are masked in all output from here on. */
   protected async configure(
-    flags: BaseFlags & Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without' | 'only' | 'asWritten'>,
-    delivers = false,
+    flags: BaseFlags &
+      Pick<Overrides, 'shard' | 'produces' | 'withoutSource' | 'without' | 'only' | 'asWritten'> &
+      Delivering,
   ): Promise<Loaded> {
+    // A start that failed reads parts of the configuration again, only to report that.
+    const delivers = flags.delivers === true && flags.only === undefined
     await this.#trust(flags)
     const { loadConfig } = await import('../config/load.js')
     const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
@@ -299,6 +301,21 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const { pipelinesOf } = await import('../config/load.js')
     const names = await pipelinesOf(flags, process.env, process.cwd())
     return names.length > 0 ? names : [undefined]
+  }
+
+  /** For checks, which say themselves if the file can't be read. */
+  protected async pipelinesToCheck(flags: BaseFlags): Promise<Pipelines> {
+    const names = await this.pipelines(flags).catch(() => [undefined])
+    return { names, configure: (pipeline, without) => this.configure({ ...flags, pipeline, without }) }
+  }
+
+  /** For commands that show runs: a mistake in the source, the sink or the schedule hides none. */
+  protected async pipelinesWithRuns(flags: BaseFlags): Promise<Pipelines> {
+    const load = (pipeline: string | undefined, only: string[]) => this.configureSink({ ...flags, pipeline, only })
+    return {
+      names: await this.pipelines(flags),
+      configure: (pipeline) => load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox'])),
+    }
   }
 
   /** The configuration of each pipeline. */

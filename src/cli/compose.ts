@@ -116,7 +116,8 @@ export async function lookAtOutbox(
 }
 
 /** The schedule, for commands that require one. Throws ConfigurationError. */
-export function scheduleIn({ settings: { schedule }, file, pipeline }: Loaded): NonNullable<Settings['schedule']> {
+export function mustHaveSchedule({ settings, file, pipeline }: Loaded): NonNullable<Settings['schedule']> {
+  const { schedule } = settings
   if (schedule) return schedule
   const where = `${pipeline === undefined ? '' : ` for the pipeline ${pipeline}`}${file ? ` in ${file}` : ''}`
   throw new ConfigurationError(`No schedule is configured${where}.`, {
@@ -125,11 +126,11 @@ export function scheduleIn({ settings: { schedule }, file, pipeline }: Loaded): 
 }
 
 /** How a start without `--slot` goes by the schedule; undefined without a schedule. */
-export function scheduleOf({ settings: { schedule } }: Loaded, around: Surroundings): OnTime | undefined {
-  return schedule && policyOf(schedule, around)
+export function onTimeIn({ settings: { schedule } }: Loaded, around: Surroundings): OnTime | undefined {
+  return schedule && onTimeOf(schedule, around)
 }
 
-export function policyOf(schedule: NonNullable<Settings['schedule']>, { now }: Surroundings): OnTime {
+export function onTimeOf(schedule: NonNullable<Settings['schedule']>, { now }: Surroundings): OnTime {
   const { catchUp, maxCatchUp, maxAge } = schedule
   return { timetable: timetable(schedule), catchUp, maxCatchUp, maxAgeMs: durationMs(maxAge) ?? 0, now }
 }
@@ -284,7 +285,7 @@ export async function depsOf(
     ...parts,
     pipeline,
     resilience,
-    schedule: scheduleOf(loaded, around),
+    schedule: onTimeIn(loaded, around),
     log: await around.logger(),
     signal,
     onProgress,

@@ -15,7 +15,7 @@ import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
 import { orLate } from '../within.js'
 import type { Done } from './command.js'
-import { policyOf, type Surroundings } from './compose.js'
+import { onTimeOf, type Surroundings } from './compose.js'
 import { harmless, stopwatch } from './format.js'
 import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
@@ -237,7 +237,7 @@ async function shardNamed({ settings }: Loaded, env: Surroundings['env']): Promi
 /** The second scheduled time after the last success, or after the first start if none succeeded. */
 function dueAfter({ settings: { schedule } }: Loaded, around: Surroundings, record: StartRecord): number | undefined {
   if (!schedule) return undefined
-  const { timetable } = policyOf(schedule, around)
+  const { timetable } = onTimeOf(schedule, around)
   const last = record.lastSuccess ?? record.since
   const next = timetable.after(newest(timetable, last) ?? last)
   return next === undefined ? undefined : timetable.after(next)

@@ -41,7 +41,7 @@ export default class Backfill extends OwmCommand<BackfillResult> {
   protected async work(): Promise<Done<BackfillResult>> {
     const { flags } = await this.parse(Backfill)
     const configure = (only?: readonly string[]) =>
-      this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
+      this.configure({ ...flags, produces: true, only, delivers: !flags['dry-run'] })
     if (flags['dry-run']) return backfill(this.result, flags, configure, this.surroundings)
     return observed(this.result, configure, this.surroundings, (...given) => backfill(this.result, flags, ...given))
   }

@@ -19,12 +19,8 @@ export default class Doctor extends OwmCommand<DoctorResult> {
 
   protected async work(): Promise<Done<DoctorResult>> {
     const { flags } = await this.parse(Doctor)
-    // The doctor itself reports a file that can't be read.
-    const pipelines = await this.pipelines(flags).catch(() => [undefined])
-    const configure = (pipeline: string | undefined, without: readonly string[]) =>
-      this.configure({ ...flags, pipeline, without })
     const around = { ...this.surroundings, logger: async () => silent }
-    return doctor(this.result, flags, pipelines, configure, around)
+    return doctor(this.result, flags, await this.pipelinesToCheck(flags), around)
   }
 }
 

@@ -31,7 +31,7 @@ export default class Flush extends OwmCommand<FlushResult> {
 
   protected async work(): Promise<Done<FlushResult>> {
     const { flags } = await this.parse(Flush)
-    const configure = (only?: readonly string[]) => this.configureSink({ ...flags, only }, !flags['dry-run'] && !only)
+    const configure = (only?: readonly string[]) => this.configureSink({ ...flags, only, delivers: !flags['dry-run'] })
     if (flags['dry-run']) return flush(this.result, flags, configure, this.surroundings)
     return observed(this.result, configure, this.surroundings, (...given) => flush(this.result, flags, ...given))
   }

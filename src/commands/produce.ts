@@ -47,7 +47,7 @@ export default class Produce extends OwmCommand<ProduceResult> {
   protected async work(): Promise<Done<ProduceResult>> {
     const { flags } = await this.parse(Produce)
     const configure = (only?: readonly string[]) =>
-      this.configure({ ...flags, produces: true, only }, !flags['dry-run'] && !only)
+      this.configure({ ...flags, produces: true, only, delivers: !flags['dry-run'] })
     if (flags['dry-run']) return produce(this.result, flags, configure, this.surroundings)
     return observed(this.result, configure, this.surroundings, (...given) => produce(this.result, flags, ...given))
   }

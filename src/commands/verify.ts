@@ -42,8 +42,8 @@ export default class Verify extends OwmCommand<VerifyResult> {
   protected async work(): Promise<Done<VerifyResult>> {
     // Typed by hand: the inferred type would be that of both flags called --source.
     const parsed: { flags: Given } = await this.parse(Verify)
-    const { source, ...flags } = parsed.flags
-    const configure = () => (source ? this.configure(flags) : this.configureSink(flags))
-    return verify(this.result, { ...flags, source }, configure, this.surroundings)
+    const flags = { ...parsed.flags, source: undefined }
+    const configure = () => (parsed.flags.source ? this.configure(flags) : this.configureSink(flags))
+    return verify(this.result, parsed.flags, configure, this.surroundings)
   }
 }

@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { parse } from 'yaml'
-import { listIn, scheduleIn, sinkIn } from '../../src/cli/actions/init/answers.js'
+import { cronIn, listIn, sinkIn } from '../../src/cli/actions/init/answers.js'
 import { boundFor, settingsIn, starterWith } from '../../src/cli/actions/init/starter.js'
 import type { InitResult } from '../../src/commands/init.js'
 import { cronOf } from '../../src/schedule/every.js'
@@ -222,7 +222,7 @@ describe('what the answers mean', () => {
   })
 
   it('of no schedule, and of none at all', async () => {
-    expect(scheduleIn('none')).toBeNull()
+    expect(cronIn('none')).toBeNull()
     const starter = await readFile(join(root, 'templates/owmrc.yaml'), 'utf8')
     const text = starterWith(starter, { outbox: '/o', cron: null })
     expect(parse(text)).toEqual({ ...parse(starter), outbox: { path: '/o' }, schedule: undefined })

@@ -13,7 +13,7 @@ import {
   TransientError,
 } from '../../errors/index.js'
 import { exactJson } from '../../tasks/json/exact.js'
-import type { Done } from '../command.js'
+import type { Done, Pipelines } from '../command.js'
 import { lookAtOutbox, type Surroundings, sinkOf, sourceOf } from '../compose.js'
 import { harmless, plural } from '../format.js'
 import { table, terminalWidth } from '../table.js'
@@ -52,15 +52,11 @@ export interface CheckResult {
   }[]
 }
 
-/**
- * Fills `result` while it works.
- * @param configure reads the configuration of one pipeline
- */
+/** Fills `result` while it works. */
 export async function check(
   result: CheckResult,
-  pipelines: readonly (string | undefined)[],
+  { names, configure }: Pipelines,
   connect: boolean,
-  configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
   const [{ checkConfig }, { sharedIds }, { judgePage }] = await Promise.all([
@@ -71,7 +67,7 @@ export async function check(
   const failures: OwmError[] = []
   const summary: string[] = []
   const all: Loaded[] = []
-  for (const pipeline of pipelines) {
+  for (const pipeline of names) {
     const parts = {
       configure: async (without: readonly string[]) => {
         const loaded = await configure(pipeline, without)

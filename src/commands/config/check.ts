@@ -21,10 +21,6 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
 
   protected async work(): Promise<Done<CheckResult>> {
     const { flags } = await this.parse(ConfigCheck)
-    // The check itself reports a file that can't be read.
-    const pipelines = await this.pipelines(flags).catch(() => [undefined])
-    const configure = (pipeline: string | undefined, without: readonly string[]) =>
-      this.configure({ ...flags, pipeline, without })
-    return check(this.result, pipelines, flags.connect, configure, this.surroundings)
+    return check(this.result, await this.pipelinesToCheck(flags), flags.connect, this.surroundings)
   }
 }

@@ -34,9 +34,8 @@ export default class OutboxReplay extends OwmCommand<ReplayResult> {
 
   protected async work(): Promise<Done<ReplayResult>> {
     const { flags } = await this.parse(OutboxReplay)
-    const delivers = !flags['dry-run']
-    const configure = (withSource: boolean) =>
-      withSource ? this.configure(flags, delivers) : this.configureSink(flags, delivers)
+    const given = { ...flags, delivers: !flags['dry-run'] }
+    const configure = (withSource: boolean) => (withSource ? this.configure(given) : this.configureSink(given))
     return replay(this.result, flags, configure, this.surroundings)
   }
 }

@@ -24,7 +24,6 @@ export default class RunsDiff extends OwmCommand<DiffResult> {
 
   protected async work(): Promise<Done<DiffResult>> {
     const { flags, args } = await this.parse(RunsDiff)
-    const configure = (pipeline: string | undefined) => this.configureSink({ ...flags, pipeline, only: ['outbox'] })
-    return diffRuns([args.a, args.b], await this.pipelines(flags), configure, this.surroundings)
+    return diffRuns([args.a, args.b], await this.pipelinesWithRuns(flags), this.surroundings)
   }
 }

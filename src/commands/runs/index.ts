@@ -37,14 +37,9 @@ export default class Runs extends OwmCommand<RunsResult> {
 
   protected async work(): Promise<Done<RunsResult>> {
     const { flags } = await this.parse(Runs)
-    // Mistakes in source and sink hide no run.
-    const load = (pipeline: string | undefined, only: string[] | undefined) =>
-      this.configureSink({ ...flags, pipeline, only })
-    // Nor does a mistake in the schedule.
-    const configure = (pipeline: string | undefined) =>
-      flags['all-shards']
-        ? load(pipeline, undefined)
-        : load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox']))
-    return listRuns(this.result, flags, await this.pipelines(flags), configure, this.surroundings)
+    const pipelines = await this.pipelinesWithRuns(flags)
+    // Receipts are asked of the sink.
+    const withSink = { ...pipelines, configure: (pipeline?: string) => this.configureSink({ ...flags, pipeline }) }
+    return listRuns(this.result, flags, flags['all-shards'] ? withSink : pipelines, this.surroundings)
   }
 }

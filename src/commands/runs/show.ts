@@ -21,10 +21,6 @@ export default class RunsShow extends OwmCommand<ShowResult> {
 
   protected async work(): Promise<Done<ShowResult>> {
     const { flags, args } = await this.parse(RunsShow)
-    const load = (pipeline: string | undefined, only: string[]) => this.configureSink({ ...flags, pipeline, only })
-    // A mistake in the schedule hides no run.
-    const configure = (pipeline: string | undefined) =>
-      load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox']))
-    return showRuns(args.run, await this.pipelines(flags), configure, this.surroundings)
+    return showRuns(args.run, await this.pipelinesWithRuns(flags), this.surroundings)
   }
 }

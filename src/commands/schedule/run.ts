@@ -23,7 +23,10 @@ export default class ScheduleRun extends OwmCommand<ScheduleRunResult> {
 
   protected async work(): Promise<Done<ScheduleRunResult>> {
     const { flags } = await this.parse(ScheduleRun)
-    const configure = (only?: readonly string[]) => this.configure({ ...flags, produces: true, only }, !only)
-    return runOnSchedule(this.result, flags, configure, { ...this.surroundings, tell: this.tell })
+    const configure = (only?: readonly string[]) => this.configure({ ...flags, produces: true, only, delivers: true })
+    return runOnSchedule(this.result, flags, configure, {
+      ...this.surroundings,
+      tell: (...told) => this.tell(...told),
+    })
   }
 }

@@ -124,7 +124,7 @@ function splitUrl(text: string): { bare: string; username: string; password: str
 }
 
 /** A cron expression; null for no schedule. Throws UsageError. */
-export function scheduleIn(answer: string): string | null {
+export function cronIn(answer: string): string | null {
   if (/^none$/i.test(answer)) return null
   const cron = cronOf(answer) ?? answer
   const mistake = mistakeIn(cron)

@@ -10,7 +10,7 @@ import { statIfThere } from '../../../files/folders.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
 import { secrets } from '../../output.js'
-import { escaped, listIn, type Meant, pingIn, scheduleIn, sinkIn } from './answers.js'
+import { cronIn, escaped, listIn, type Meant, pingIn, sinkIn } from './answers.js'
 import { checkList, checkSink, type Database, isTransient, type ListCounts, tablesOf } from './check.js'
 import { aboutTable, databaseInWords, isDatabase, whichTable } from './database.js'
 import { type Question, Questions } from './questions.js'
@@ -186,7 +186,7 @@ const aboutSink = (folder: string, outbox: string, discovered: Discovered, aroun
 const aboutTimes: Question<string | null> = {
   text: '3. How often: hourly, daily at 6, 15m, a cron expression (times are UTC), or none?',
   fallback: 'hourly',
-  understand: scheduleIn,
+  understand: cronIn,
   tryOut: async () => undefined,
 }
 

@@ -8,7 +8,7 @@ import { systemd } from '../../../deploy/systemd.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { BaseFlags, Done } from '../../command.js'
-import { type Surroundings, scheduleIn } from '../../compose.js'
+import { mustHaveSchedule, type Surroundings } from '../../compose.js'
 import { asEntered, placeOf } from '../../owner.js'
 
 export const schedulers = ['crontab', 'systemd', 'kubernetes'] as const
@@ -65,7 +65,7 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
     user: user(),
     flags: flagsOf(loaded, flags),
-    schedule: scheduleIn(loaded),
+    schedule: mustHaveSchedule(loaded),
     shards,
     shard,
     variables: [

@@ -3,7 +3,7 @@ import type { Loaded } from '../../../config/load.js'
 import type { Examined, Finding } from '../../../doctor/examine.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
-import type { Done } from '../../command.js'
+import type { Done, Pipelines } from '../../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { count, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
@@ -33,20 +33,16 @@ type Line = DoctorResult['checks'][number]
 
 export const nothingExamined = (): DoctorResult => ({ checks: [], wrong: 0, unknown: 0 })
 
-/**
- * Fills `result` as it goes.
- * @param configure reads one pipeline's configuration
- */
+/** Fills `result` as it goes. */
 export async function doctor(
   result: DoctorResult,
   { quiet }: { quiet: boolean },
-  pipelines: readonly (string | undefined)[],
-  configure: (pipeline: string | undefined, without: readonly string[]) => Promise<Loaded>,
+  { names, configure }: Pipelines,
   around: Surroundings,
 ): Promise<Done<DoctorResult>> {
   const { examine, outboxesLeft, sharedStreams } = await import('../../../doctor/examine.js')
   const all: Loaded[] = []
-  for (const pipeline of pipelines) {
+  for (const pipeline of names) {
     const examined: Examined = await examine({
       configure: (without) => configure(pipeline, without),
       sourceOf: (loaded) => sourceOf(loaded, around, () => undefined),
@@ -54,7 +50,7 @@ export async function doctor(
       ownerOf: (loaded) => ownerOf(loaded, around.env),
       trustFolder: around.trustFolder,
       now: around.now,
-      pipelines: pipelines.length,
+      pipelines: names.length,
     })
     if (examined.loaded) all.push(examined.loaded)
     result.checks.push(...examined.findings.map((finding) => lineFor(pipeline, finding)))

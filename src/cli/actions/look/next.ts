@@ -6,7 +6,7 @@ import type { Vitals } from '../../../outbox/inspect/vitals.js'
 import { wouldServe } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { policyOf, type Surroundings } from '../../compose.js'
+import { onTimeOf, type Surroundings } from '../../compose.js'
 import { harmless, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 
@@ -69,12 +69,12 @@ function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): 
 async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
   if (!settings.schedule) return []
   const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
-  const { served } = wouldServe(policyOf(settings.schedule, around), await slotsIn(settings.outbox.path))
+  const { served } = wouldServe(onTimeOf(settings.schedule, around), await slotsIn(settings.outbox.path))
   const newest = served.at(-1)
   return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]
 }
 
 function nextTimeInWords({ settings: { schedule } }: Loaded, around: Surroundings): string {
-  const time = schedule && policyOf(schedule, around).timetable.after(around.now())
+  const time = schedule && onTimeOf(schedule, around).timetable.after(around.now())
   return time === undefined ? '' : `; the next scheduled time is ${slotOf(time)}`
 }

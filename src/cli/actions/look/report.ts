@@ -17,7 +17,7 @@ import type { ReportPlan, ReportSource } from '../../../report/data.js'
 import { dataOf, Given, mostPlaces, mostRuns } from '../../../report/gather.js'
 import { type PageParts, pageOf } from '../../../report/html.js'
 import type { Done } from '../../command.js'
-import { type Surroundings, scheduleOf } from '../../compose.js'
+import { onTimeIn, type Surroundings } from '../../compose.js'
 import { megabytes, plural } from '../../format.js'
 import { mustGoSomewhere, secrets } from '../../output.js'
 import { ownerOf } from '../../owner.js'
@@ -91,7 +91,7 @@ export async function report(
 
 /** The times that a run may have covered: those older than `maxAge` are missed. */
 function scheduledBy(loaded: Loaded, around: Surroundings): (from: number, to: number) => Iterable<number> {
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   return (from, to) => schedule?.timetable.between(Math.max(from, to - schedule.maxAgeMs), to) ?? []
 }
 

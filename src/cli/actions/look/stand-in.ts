@@ -3,14 +3,14 @@ import type { Loaded } from '../../../config/load.js'
 import type { SlotsSeen } from '../../../outbox/inspect/ledger/slots.js'
 import { standInFor } from '../../../schedule/covers.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
-import { type Surroundings, scheduleOf } from '../../compose.js'
+import { onTimeIn, type Surroundings } from '../../compose.js'
 
 /**
  * The slot of that run; undefined if the time has a run of its own, if no run stands in, or if it isn't a scheduled
  * time, which no run owes.
  */
 export async function standInOf(slot: string, loaded: Loaded, around: Surroundings): Promise<string | undefined> {
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
   const seen = await slotsSeen(loaded)
@@ -20,7 +20,7 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
 
 /** The consecutive times that were missed along with it, for the same reason; undefined if it wasn't missed. */
 export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) {
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
   const { missed } = await slotsSeen(loaded)

@@ -7,7 +7,7 @@ import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed
 import type { Done } from '../../command.js'
 import { age, count, plural } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
-import { paceOf, runStateInWords, secondsOf } from '../look/runs/words.js'
+import { runStateInWords, secondsOf, speedOf } from '../look/runs/words.js'
 
 /** What `owm outbox inspect --json` prints. */
 export interface InspectResult extends Picture {
@@ -92,7 +92,7 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
   const head = ['RUN', 'SLOT', 'STATE', 'READ', 'REJ.', 'DUPL.', 'DELIVERED', 'DEAD', ...optional]
   const rows = runs.map((run) => {
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
-    const { time, rate } = paceInWords(run)
+    const { time, rate } = speedInWords(run)
     return [
       run.runId.slice(0, 8),
       run.slot,
@@ -102,7 +102,7 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
     ]
   })
   const below = runs.flatMap((run) => {
-    const { time, rate } = paceInWords(run)
+    const { time, rate } = speedInWords(run)
     const more = compact(
       !isWide && time !== '' && `${time}, ${rate} locations a second`,
       run.lastError !== null && `last error: ${run.lastError}`,
@@ -113,8 +113,8 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
 }
 
 /** How long a run took or has taken, and how many locations it read a second; empty if unknown. */
-function paceInWords(run: RunFacts): { time: string; rate: string } {
-  const { durationMs, perSecond } = paceOf(run, Date.now())
+function speedInWords(run: RunFacts): { time: string; rate: string } {
+  const { durationMs, perSecond } = speedOf(run, Date.now())
   return { time: secondsOf(durationMs), rate: perSecond === null ? '' : count(perSecond) }
 }
 

@@ -8,7 +8,7 @@ import { readingStates } from '../../../outbox/sqlite/run-states.js'
 import type { FlushSummary } from '../../../pipeline/flush.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Done } from '../../command.js'
-import { depsOf, lookAtOutbox, openOutbox, type Surroundings, scheduleOf, sinkOf, sourceOf } from '../../compose.js'
+import { depsOf, lookAtOutbox, onTimeIn, openOutbox, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
 import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
 import { type DeliveryResult, noteDelivered, noteNames, nothingSent, withOutbox } from '../delivery.js'
@@ -131,7 +131,7 @@ async function fromSource(
   await noteDelivered(result, before, outbox)
   await logLeftRejects(before.earlier, result.served, around)
   if (!isReady(before) || around.signal.aborted) return before.errors
-  const agenda = agendaOf(plan.slot, plan.slot, scheduleOf(loaded, around))
+  const agenda = agendaOf(plan.slot, plan.slot, onTimeIn(loaded, around))
   const replay = flags.all ? 'all' : 'missing'
   const what = { agenda, cadence: await cadenceKept(loaded), again: true, replay, flush: true } as const
   const summary = await produceRun(what, loaded, { ...parts, source }, around)

@@ -18,7 +18,7 @@ import {
 import type { Place } from '../../../tasks/place.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { logWarning, policyOf, type Surroundings, scheduleIn, sourceOf } from '../../compose.js'
+import { logWarning, mustHaveSchedule, onTimeOf, type Surroundings, sourceOf } from '../../compose.js'
 import { count, plural, stopwatch } from '../../format.js'
 import { lastListOf } from '../produce/dry-run.js'
 import { filteredOut } from '../produce/produce.js'
@@ -114,7 +114,7 @@ export async function plan(
 ): Promise<Done<PlanResult>> {
   const elapsed = stopwatch()
   const loaded = await configure()
-  const schedule = scheduleIn(loaded)
+  const schedule = mustHaveSchedule(loaded)
   const { plan: terms, source } = loaded.settings
   const now = Math.floor(around.now() / 1_000) * 1_000
   Object.assign(result, { cron: schedule.cron, timezone: schedule.timezone, from: slotOf(now), hours })
@@ -122,7 +122,7 @@ export async function plan(
   if (check) mustHaveLimit(loaded)
   const { rhythms, error } = await readRhythms(result, loaded, around, onPlace)
   const [end, to] = [now + (hours * dayMs) / 24, now + (Math.max(24, hours) * dayMs) / 24]
-  const { timetable } = policyOf(schedule, around)
+  const { timetable } = onTimeOf(schedule, around)
   const { smallest } = gapsOf(timetable, now)
   result.tooOften = rhythms.shorterThan(smallest)
   await warnTooOften(result, smallest, around)

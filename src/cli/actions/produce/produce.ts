@@ -16,9 +16,9 @@ import {
   depsOf,
   logWarning,
   lookAtOutbox,
+  onTimeIn,
   openOutbox,
   type Surroundings,
-  scheduleOf,
   sinkOf,
   sourceOf,
   tracing,
@@ -100,7 +100,7 @@ export async function produce(
   const { settings } = loaded
   noteNames(result, loaded)
   let outbox: Outbox | undefined
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   const now = slotOf(around.now())
   result.slot ??= schedule ? newestTime(schedule) : now
   if (named !== undefined && schedule) {

@@ -10,11 +10,11 @@ import type { Done } from '../../command.js'
 import {
   type ChosenSource,
   lookAtOutbox,
+  mustHaveSchedule,
+  onTimeOf,
   openOutbox,
-  policyOf,
   resilienceOf,
   type Surroundings,
-  scheduleIn,
   sinkOf,
   sourceOf,
 } from '../../compose.js'
@@ -75,7 +75,7 @@ export async function backfill(
   Object.assign(result, { from, to })
   const waitMs = waitMsOf(flags)
   const loaded = await configure()
-  const schedule = policyOf(scheduleIn(loaded), around)
+  const schedule = onTimeOf(mustHaveSchedule(loaded), around)
   mustNotBeFar(to, schedule, '--to')
   const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
   noteNames(result, loaded)

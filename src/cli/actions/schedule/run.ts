@@ -11,7 +11,7 @@ import type { Loaded } from '../../../config/load.js'
 import { exitCodes, isOwmError, type OwmError } from '../../../errors/index.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
+import { mustHaveSchedule, onTimeOf, type Surroundings } from '../../compose.js'
 import { type Configure, observed } from '../../observed.js'
 import { worst } from '../../report.js'
 import { nothingProduced, type ProduceFlags, type ProduceResult, produce } from '../produce/produce.js'
@@ -48,7 +48,7 @@ export async function runOnSchedule(
   for (;;) {
     around.about({})
     // Read again each time, so that an edit takes effect with the next start.
-    const schedule = policyOf(scheduleIn(await configure()), surroundings)
+    const schedule = onTimeOf(mustHaveSchedule(await configure()), surroundings)
     const produced = nothingProduced()
     const work = (read: () => Promise<Loaded>, within: Surroundings) => produce(produced, once, read, within)
     const done = await observed(produced, configure, surroundings, work).catch((thrown: unknown) => {

@@ -6,7 +6,7 @@ import { asWritten, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { policyOf, type Surroundings, scheduleIn } from '../../compose.js'
+import { mustHaveSchedule, onTimeOf, type Surroundings } from '../../compose.js'
 import { count, plural } from '../../format.js'
 import { table, terminalWidth } from '../../table.js'
 
@@ -48,12 +48,12 @@ export async function showSchedule(
   const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   const loaded = await configure()
   const { outbox } = loaded.settings
-  const schedule = scheduleIn(loaded)
-  const policy = policyOf(schedule, around)
-  const now = policy.now()
+  const schedule = mustHaveSchedule(loaded)
+  const onTime = onTimeOf(schedule, around)
+  const now = onTime.now()
   const seen = await slotsIn(outbox.path)
-  const { slot, served, covered, gaps, takenOver } = wouldServe(policy, seen)
-  const next = policy.timetable.after(Math.max(now, slot ?? now))
+  const { slot, served, covered, gaps, takenOver } = wouldServe(onTime, seen)
+  const next = onTime.timetable.after(Math.max(now, slot ?? now))
   const name = slot === undefined ? null : slotOf(slot)
   const state = seen.slots.find((each) => each.slot === name)?.state ?? null
   const result: ScheduleResult = {
@@ -63,10 +63,10 @@ export async function showSchedule(
     slots: seen.slots.slice(0, limit).map(({ slot: to, ...each }) => ({
       slot: to,
       ...each,
-      covers: timesCovered({ from: each.from, to, state: each.state }, seen.missed, policy.timetable),
+      covers: timesCovered({ from: each.from, to, state: each.state }, seen.missed, onTime.timetable),
     })),
     open: seen.open,
-    missed: withServed(seen.missed.slice(0, limit), seen.slots, policy.timetable),
+    missed: withServed(seen.missed.slice(0, limit), seen.slots, onTime.timetable),
     now: { slot: name, state, runs: served, covered, missed: gaps.map(asWritten) },
     next: next === undefined ? null : slotOf(next),
   }

@@ -4,7 +4,7 @@ import { UsageError } from '../../../../errors/index.js'
 import { sumOf } from '../../../../lists.js'
 import type { Difference } from '../../../../outbox/inspect/tasks/places.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
-import type { Done } from '../../../command.js'
+import type { Done, Pipelines } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { count, plural } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
@@ -70,12 +70,11 @@ const mostExamples = 10
 
 export async function diffRuns(
   [a, b]: readonly [string, string],
-  pipelines: readonly (string | undefined)[],
-  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  { names, configure }: Pipelines,
   around: Surroundings,
 ): Promise<Done<DiffResult>> {
   const { currentOf } = await import('../../../../outbox/runs/whole-slots.js')
-  for (const pipeline of pipelines) {
+  for (const pipeline of names) {
     const loaded = await configure(pipeline)
     const ofA = currentOf(await runsNamed(a, pipeline, loaded, around))
     const ofB = currentOf(await runsNamed(b, pipeline, loaded, around))

@@ -9,16 +9,16 @@ import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
 import { servedInWords, timesCovered, withServed } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot, slotOf } from '../../../../tasks/slot.js'
-import type { Done } from '../../../command.js'
-import { type Surroundings, scheduleOf } from '../../../compose.js'
+import type { Done, Pipelines } from '../../../command.js'
+import { onTimeIn, type Surroundings } from '../../../compose.js'
 import { count, harmless, plural } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { withSink } from '../sink.js'
-import { againInWords, type Pace, paceOf, runStateInWords, secondsOf } from './words.js'
+import { againInWords, runStateInWords, type Speed, secondsOf, speedOf } from './words.js'
 
 /** `covers`: with a schedule, other scheduled times that the run stands in for. */
-type RunOfList = RunFacts & Pace & { covers: number }
+type RunOfList = RunFacts & Speed & { covers: number }
 
 /** What `owm runs --json` prints. */
 export interface RunsResult {
@@ -63,13 +63,12 @@ interface RunsFlags {
 export async function listRuns(
   result: RunsResult,
   { limit, ...flags }: RunsFlags,
-  pipelines: readonly (string | undefined)[],
-  configure: (pipeline: string | undefined) => Promise<Loaded>,
+  { names, configure }: Pipelines,
   around: Surroundings,
 ): Promise<Done<RunsResult>> {
   const since = flags.since === undefined ? undefined : sinceOf(flags.since, around.now())
   const errors: OwmError[] = []
-  for (const pipeline of pipelines) {
+  for (const pipeline of names) {
     const listed: PipelineRuns = { pipeline: pipeline ?? null, outbox: null, runs: [], missed: [], matching: 0 }
     result.pipelines.push(listed)
     try {
@@ -124,7 +123,7 @@ async function readRuns(
   const isShown = ({ to, notedAt }: Gap): boolean =>
     since === undefined ? Date.parse(to) > oldest : Date.parse(notedAt) >= since
   listed.missed = found.gaps.filter(isShown).slice(0, limit)
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   let coversOf = (_: RunFacts): number => 0
   if (schedule) {
     const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
@@ -134,7 +133,7 @@ async function readRuns(
     listed.missed = withServed(listed.missed, seen.slots, schedule.timetable)
     coversOf = (run) => timesCovered(coveringOf(run, found.runs, seen), found.gaps, schedule.timetable)
   }
-  listed.runs = found.runs.map((run) => ({ ...run, ...paceOf(run, around.now()), covers: coversOf(run) }))
+  listed.runs = found.runs.map((run) => ({ ...run, ...speedOf(run, around.now()), covers: coversOf(run) }))
 }
 
 /** What a run covers: its interval. If the slot's run was discarded, the run that read it again inherits it. */
@@ -226,7 +225,7 @@ const counts: readonly Column[] = [
 ]
 
 /** Also in `runs show`. */
-const pace: readonly Column[] = [
+const speed: readonly Column[] = [
   { head: 'TIME', of: ({ durationMs }) => secondsOf(durationMs) },
   { head: 'READ/S', of: ({ perSecond }) => (perSecond === null ? '' : count(perSecond)) },
 ]
@@ -240,7 +239,7 @@ const leastFirst = [
 function columnsFor(runs: readonly RunOfList[], width: number): { shown: Column[]; left: Column[] } {
   const isUsual = ({ head }: Column): boolean => ['READ', 'DELIVERED'].includes(head)
   const some = counts.filter((column) => isUsual(column) || runs.some((run) => column.of(run) !== '0'))
-  const all = [...always, ...some, ...pace].map((column) => ({
+  const all = [...always, ...some, ...speed].map((column) => ({
     column,
     room: Math.max(column.head.length, ...runs.map((run) => column.of(run).length)) + 2,
   }))

@@ -7,7 +7,7 @@ import type { Reason } from '../../../../outbox/runs/reasons.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import { missedInWords } from '../../../../schedule/covers.js'
 import { normalSlot } from '../../../../tasks/slot.js'
-import type { Done } from '../../../command.js'
+import type { Done, Pipelines } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { age, count, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
@@ -17,15 +17,15 @@ import {
   againInWords,
   grouped,
   nextStepOf,
-  type Pace,
-  paceOf,
   placeInWords,
   runStateInWords,
+  type Speed,
   secondsOf,
+  speedOf,
   sumInWords,
 } from './words.js'
 
-export interface ShownRun extends RunFacts, Pace {
+export interface ShownRun extends RunFacts, Speed {
   pipeline: string | null
   outbox: string
   /** Why locations were rejected and tasks refused: the commonest reasons first, each with an example. */
@@ -48,16 +48,12 @@ export const filterOf = (text: string): { slot: string } | { run: string } => {
   return slot === undefined ? { run: text } : { slot }
 }
 
-export async function showRuns(
-  text: string,
-  pipelines: readonly (string | undefined)[],
-  configure: (pipeline: string | undefined) => Promise<Loaded>,
-  around: Surroundings,
-): Promise<Done<ShowResult>> {
+export async function showRuns(text: string, pipelines: Pipelines, around: Surroundings): Promise<Done<ShowResult>> {
   filterOf(text)
+  const { names, configure } = pipelines
   const runs: ShownRun[] = []
-  for (const pipeline of pipelines) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
-  if (runs.length === 0) await mustHaveRun(text, pipelines, configure, around)
+  for (const pipeline of names) runs.push(...(await runsNamed(text, pipeline, await configure(pipeline), around)))
+  if (runs.length === 0) await mustHaveRun(text, pipelines, around)
   const width = terminalWidth()
   const summary = mustBeMeant(text, runs).flatMap((run, index) => compact(index > 0 && '', ...runInWords(run, width)))
   return { result: { runs }, summary }
@@ -81,7 +77,7 @@ export async function runsNamed(
     for (const run of await factsIn(view, filterOf(text), mostRuns)) {
       const { rejected, dead } = await reasonsOf(view, [run.runId])
       const reasons = { rejected: grouped(rejected), dead: grouped(dead.map(taskReason)) }
-      const own = { pipeline: pipeline ?? null, outbox: path, ...run, ...paceOf(run, now()) }
+      const own = { pipeline: pipeline ?? null, outbox: path, ...run, ...speedOf(run, now()) }
       shown.unshift({ ...own, reasons, next: nextStepOf(run) })
     }
     return shown
@@ -108,15 +104,10 @@ function mustBeMeant(text: string, runs: readonly ShownRun[]): readonly ShownRun
 }
 
 /** Throws UsageError if the named slot was missed, or if a later slot's run stands in for it. */
-async function mustHaveRun(
-  text: string,
-  pipelines: readonly (string | undefined)[],
-  configure: (pipeline: string | undefined) => Promise<Loaded>,
-  around: Surroundings,
-): Promise<void> {
+async function mustHaveRun(text: string, { names, configure }: Pipelines, around: Surroundings): Promise<void> {
   const filter = filterOf(text)
   if (!('slot' in filter)) return
-  for (const pipeline of pipelines) {
+  for (const pipeline of names) {
     const loaded = await configure(pipeline)
     const gap = await gapOf(filter.slot, loaded, around)
     if (gap !== undefined)

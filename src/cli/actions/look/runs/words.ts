@@ -5,7 +5,7 @@ import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js
 import { count, plural, seconds } from '../../../format.js'
 
 /** How long a run took, in milliseconds; null if unknown, for instance since some of it was sent again later. */
-export interface Pace {
+export interface Speed {
   durationMs: number | null
   /** From the start to the end of the source, including the time in which no owm was running. */
   readingMs: number | null
@@ -17,7 +17,7 @@ export interface Pace {
   perSecond: number | null
 }
 
-export function paceOf(run: RunFacts, now: number): Pace {
+export function speedOf(run: RunFacts, now: number): Speed {
   const { startedAt, readAt, storedAt, finishedAt, sentAgain, isBeingRead, read } = run
   const between = (from: string | null, to: string | null): number | null =>
     from === null || to === null ? null : Date.parse(to) - Date.parse(from)

@@ -3,7 +3,7 @@ import type { Loaded } from '../../../../config/load.js'
 import { compact } from '../../../../lists.js'
 import { withoutRun } from '../../../../schedule/covers.js'
 import { slotOf } from '../../../../tasks/slot.js'
-import { type Surroundings, scheduleOf } from '../../../compose.js'
+import { onTimeIn, type Surroundings } from '../../../compose.js'
 import { plural } from '../../../format.js'
 import { slotsSeen } from '../stand-in.js'
 
@@ -32,7 +32,7 @@ export async function timesWithoutRun(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<TimesWithoutRun | undefined> {
-  const schedule = scheduleOf(loaded, around)
+  const schedule = onTimeIn(loaded, around)
   const first = slots.at(-1)
   if (!schedule || first === undefined) return undefined
   const found = withoutRun(await slotsSeen(loaded), schedule.timetable, Date.parse(first), around.now())
