@@ -28,6 +28,8 @@ export class Pages {
   #place: Place
   #isFirst = true
   #isResumed = false
+  /** Whether the read is resumed right behind page 0. */
+  #isBehindZero = false
   /** The next page, which is requested while this one is processed. */
   #ahead: Promise<Page> | undefined
 
@@ -92,6 +94,7 @@ export class Pages {
     this.#isFirst = false
     this.#isResumed = true
     if (next === null) return false
+    this.#isBehindZero = last?.at === 0
     const page = last && (await this.#inPlace(last))
     const kept = this.#withLinks(next)
     this.#place = this.#pagination.isCounted ? kept : this.#freshNext(page, last?.at ?? undefined)
@@ -175,10 +178,14 @@ export class Pages {
     return reader.pageOf(await client.get(pagination.urlOf(place), where), where, this.#isFirst)
   }
 
-  /** Whether the first request was for page 0, though the configuration doesn't say that pages count from 0. */
+  /**
+   * Whether the first request was for page 0, though the configuration doesn't say that pages count from 0, and page 1
+   * is still to come.
+   */
   get #mayCountFromOne(): boolean {
     const { start } = this.#api.given.pagination
-    return this.#pagination.type === 'page' && start === undefined && !this.#isResumed
+    const isAtStart = !this.#isResumed || this.#isBehindZero
+    return this.#pagination.type === 'page' && start === undefined && isAtStart
   }
 
   async #page(here: Place): Promise<Page | 'end'> {
@@ -188,8 +195,8 @@ export class Pages {
     try {
       const page = await this.#context.attempt(() => this.#once(here))
       if (isUnsure) return this.#tally.isNew(page) ? page : 'end'
+      if (this.#mayCountFromOne && here === 1 && this.#tally.hasSamePlaces(page)) return this.#fromOneOr(page)
       if (!isCounted || !this.#tally.isRepeated(page)) return page
-      if (this.#mayCountFromOne && here === 1) return this.#fromOne()
       if (!this.#tally.isPlainEnd('repeat', limit)) return page
       const isDoubtful = this.#api.given.pagination.end === 'short' || this.#tally.isRound
       if (this.#tally.pages === 1 && !this.#tally.isReached && isDoubtful)
@@ -246,6 +253,16 @@ export class Pages {
         : [`only ${count} of ${most} items have come`, 'that is no total, set source.total']
     const message = `${this.#pageInWords(here)} is empty, although ${missing}; if ${option} to false`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
+  }
+
+  /**
+   * Goes on from page 1, which has the places of page 0: is it page 0 again, or do the two differ in the rest? That may
+   * differ in each answer, a temperature, say: then page 0 has changed by now.
+   */
+  async #fromOneOr(page: Page): Promise<Page | 'end'> {
+    if (this.#tally.isRepeated(page)) return this.#fromOne()
+    const again = await this.#context.attempt(() => this.#ask(0))
+    return this.#tally.isRepeated(again) ? page : this.#fromOne()
   }
 
   /** Page 1 equals page 0: pages count from 1, so page 2 is the second one. */

@@ -15,7 +15,7 @@ import { missedError, nextHints } from './errors.js'
 import type { Options } from './options.js'
 import { circle } from './pagination/circle.js'
 import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
-import { hasNew, Overlap } from './places.js'
+import { hashOf, hasNew, Overlap } from './places.js'
 
 /** The most pages in a row, and items in them, without anything usable: no list of places has more. */
 const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
@@ -80,6 +80,7 @@ export class Tally {
     this.#signs = page.signs
     this.#largest = page.count
     this.#pagesInAll = page.pages
+    this.#wasUseful = isUseful(page)
   }
 
   get pages(): number {
@@ -98,6 +99,11 @@ export class Tally {
   /** Whether a page equals the one before it. */
   isRepeated({ mark, count }: Page): boolean {
     return count > 0 && mark === this.#last.mark
+  }
+
+  /** Whether a page equals the one before it, but for values that may differ in each answer. */
+  hasSamePlaces(page: Page): boolean {
+    return this.isRepeated(page) || (page.count > 0 && hashOf(page) === hashOf(this.#last))
   }
 
   /** Whether a repeated page, or a missing one, can only be the end of the list. */
@@ -164,11 +170,12 @@ export class Tally {
     this.#pages = 0
   }
 
-  #judge({ records, count }: Page, named: string): void {
-    const isUseful = records.some((record) => !isMalformed(record) && !(placeOf(record) instanceof Rejection))
-    if (isUseful || count === 0) {
+  #judge(page: Page, named: string): void {
+    const { records, count } = page
+    const isGood = isUseful(page)
+    if (isGood || count === 0) {
       this.#useless = { pages: 0, items: 0 }
-      this.#wasUseful ||= isUseful
+      this.#wasUseful ||= isGood
       return
     }
     const { pages, items } = this.#useless
@@ -352,6 +359,9 @@ export class Tally {
     return kind === 'next' && (this.#last.hasMore === false || (!isCounted && next !== undefined && this.#pages > 1))
   }
 }
+
+const isUseful = ({ records }: Page): boolean =>
+  records.some((record) => !isMalformed(record) && !(placeOf(record) instanceof Rejection))
 
 /** Whether a number is a usual limit: 20, 25, 50, 100, 1000. */
 const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
