@@ -1,7 +1,7 @@
 /** A next page that an answer names among its links, in whichever way: it is followed, or it is an error. */
 import { describe, expect, test } from 'vitest'
 import { ConfigurationError } from '../../../src/errors/index.js'
-import { type Api, api, cities, expectAll, json, numberIn, queryOf, type Read, readAll } from './api.js'
+import { type Api, api, cities, expectAll, idsOf, json, numberIn, queryOf, type Read, readAll, upTo } from './api.js'
 
 const all = cities(12)
 
@@ -81,6 +81,39 @@ describe('the relations of a link', () => {
     expect(error).toMatchObject({ message: expect.stringContaining(at) })
     const named = at === 'next' ? 'as:next' : at
     expectAll(await byLink(server, { next: named }), 12)
+  })
+})
+
+describe('what the configured URL has beside the link', () => {
+  /** A server without regard to case, which heeds the last of several values; it leads on by its own names. */
+  const served = (first: string, next: (from: number) => string): Promise<Api> =>
+    api((request, response) => {
+      const query = new Map([...queryOf(request)].map(([key, value]) => [key.toLowerCase(), value]))
+      if (query.get('apikey') !== 'k3y') return response.writeHead(401).end()
+      const from = query.has(first) ? 0 : Number(query.get('startat') ?? 0)
+      json(response, { data: all.slice(from, from + 5), next: from + 5 < 12 ? next(from + 5) : null })
+    })
+
+  test.each<[what: string, url: string, first: string, next: (from: number) => string]>([
+    ['the same in capitals', '?apiKey=k3y&startAt=0', '', (from) => `/?APIKEY=k3y&STARTAT=${from}`],
+    ['a page, and another name', '?apiKey=k3y&page=1', 'page', (from) => `/?startAt=${from}`],
+    ['a page in brackets', '?apiKey=k3y&page[number]=1', 'page[number]', (from) => `/?startAt=${from}`],
+    ['a cursor', '?cursorMark=*&apiKey=k3y', 'cursormark', (from) => `/?startAt=${from}&apiKey=k3y`],
+    ['an offset', '?$skip=0&apiKey=k3y', '$skip', (from) => `/?startAt=${from}&APIkey=k3y`],
+  ])('%s: the start does not come again, the key is not kept', async (_, query, first, next) => {
+    const server = await served(first, next)
+    const options = { url: `${server.origin}/${query}`, pagination: { type: 'link' } }
+    const read = await readAll(options, { attempts: 1 })
+    expectAll(read, 12)
+    expect(read.batches[0]?.resume).not.toContain('k3y')
+    expect(idsOf(await readAll(options, { resume: read.batches[0]?.resume ?? '' }))).toEqual(upTo(12).slice(5))
+  })
+
+  test('a time, a size or a page further on goes along', async () => {
+    const server = await served('none', (from) => `/?startAt=${from}`)
+    const query = 'apiKey=k3y&start=2026-11-28&from=5&size=1&page=2'
+    expectAll(await readAll({ url: `${server.origin}/?${query}`, pagination: { type: 'link' } }), 12)
+    expect(server.queries()[1]).toBe(`startAt=5&${query}`)
   })
 })
 

@@ -75,20 +75,60 @@ export class ByLink extends Followed {
     if (place === undefined) return this.firstUrl()
     const url = new URL(String(place), this.url)
     if (url.origin !== this.url.origin) return url
-    // A server's own links may lack a key that is in the configured URL.
-    const missing = [...this.url.searchParams].filter(([key]) => !url.searchParams.has(key))
+    // A server's own links may lack a key that is in the configured URL, or write it in capitals.
+    const there = new Set([...url.searchParams.keys()].map((key) => key.toLowerCase()))
+    const missing = this.#carried.filter(([key]) => !there.has(key.toLowerCase()))
     for (const [key, value] of missing) url.searchParams.append(key, value)
     return url
+  }
+
+  /** The configured parameters that go along with each link: all but those that ask for the first page. */
+  get #carried(): readonly (readonly [key: string, value: string])[] {
+    return [...this.url.searchParams].filter(([key, value]) => !placeNames.has(plain(key)) || !firstPlace.test(value))
   }
 
   /** Without the configured parameters: one of them may be a key, which doesn't belong in the outbox. */
   kept(place: Place): Place {
     if (typeof place !== 'string') return place // the first page
     const url = new URL(place)
+    if (url.origin !== this.url.origin) return url.href
     const valuesIn = (of: URL, key: string): string => JSON.stringify(of.searchParams.getAll(key))
-    if (url.origin === this.url.origin)
-      for (const key of this.url.searchParams.keys())
-        if (valuesIn(url, key) === valuesIn(this.url, key)) url.searchParams.delete(key)
+    for (const [own] of this.#carried)
+      for (const key of [...url.searchParams.keys()].filter((each) => each.toLowerCase() === own.toLowerCase()))
+        if (valuesIn(url, key) === valuesIn(this.url, own)) url.searchParams.delete(key)
     return url.href
   }
 }
+
+/** `$skip` and `page[number]` as `skip` and `pagenumber`. */
+const plain = (key: string): string => key.toLowerCase().replace(/[^a-z]/g, '')
+
+/** What parameters are called that say where a page begins; the link to the next page may call its own otherwise. */
+const placeNames = new Set([
+  ...[
+    'page',
+    'p',
+    'pageno',
+    'pagenum',
+    'pagenumber',
+    'pageindex',
+    'currentpage',
+    'pageoffset',
+    'pagecursor',
+    'pageafter',
+  ],
+  ...['offset', 'resultoffset', 'start', 'startindex', 'startat', 'startrow', 'startrecord', 'startposition'],
+  ...[
+    'displaystart',
+    'idisplaystart',
+    'skip',
+    'from',
+    'first',
+    'firstresult',
+    'cursor',
+    'cursormark',
+    'after',
+    'marker',
+  ],
+])
+const firstPlace = /^(0|1|\*|)$/
