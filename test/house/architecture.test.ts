@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { sinks } from '../../src/sinks/index.js'
+import { sources } from '../../src/sources/index.js'
 import { root } from '../support/cli.js'
 import { openRooms, rooms, src } from './rooms.js'
 
@@ -21,12 +23,30 @@ it('the picture has the arrows of the table of rooms', () => {
   expect(drawn.sort()).toEqual(allowed.sort())
 })
 
-it('the table names every room, and only what is there', () => {
-  const named = [...page.matchAll(/^\| (`.*?`) \|/gm)]
+/** What stands in the first column of a table: files and folders of src, without the slash behind them. */
+const namedIn = (part: string): string[] =>
+  [...part.matchAll(/^\| (`.*?`) \|/gm)]
     .flatMap(([, names = '']) => names.split(', '))
     .map((name) => name.replaceAll('`', '').replace(/\/$/, ''))
-  expect(named.sort()).toEqual(readdirSync(src).sort())
-  expect(openRooms.filter((room) => !named.includes(room))).toEqual([])
+    .sort()
+
+const [top = '', inside = ''] = page.split(/^## (?:Inside the larger rooms|Who imports whom)$/m)
+
+it('the table names every room, and only what is there', () => {
+  expect(namedIn(top)).toEqual(readdirSync(src).sort())
+  expect(openRooms.filter((room) => !namedIn(top).includes(room))).toEqual([])
+})
+
+it('the second table names every folder of a room, but those of a plugin and of commands', () => {
+  const plugins = [...Object.keys(sources), ...Object.keys(sinks)]
+  const folders = readdirSync(src).flatMap((room) =>
+    room.endsWith('.ts') || room === 'commands'
+      ? []
+      : readdirSync(join(src, room), { withFileTypes: true })
+          .filter((entry) => entry.isDirectory() && !plugins.includes(entry.name))
+          .map(({ name }) => `${room}/${name}`),
+  )
+  expect(namedIn(inside)).toEqual(folders.sort())
 })
 
 it('the way of a location goes through functions that are there', () => {
