@@ -105,7 +105,7 @@ describe('how long', () => {
     const { delays, calls, ms } = await delaysFor(1 - Number.EPSILON)
     expect(calls).toBe(8)
     expect(delays).toEqual([7, 15, 31, 49, 49, 49, 49])
-    expect(ms).toBeGreaterThan(245) // and it's really waited for
+    expect(ms).toBeGreaterThan(200) // and it's really waited for: 249 ms, of which a timer may take off some
   })
 
   test('the jitter is full: anything from nothing to the bound', async () => {

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { builtinModules } from 'node:module'
-import { join, sep } from 'node:path'
+import { dirname, join, posix, sep } from 'node:path'
 import ts from 'typescript'
 import { describe, expect, it } from 'vitest'
 import { root } from '../support/cli.js'
@@ -90,10 +90,18 @@ describe('imports', () => {
     expect(ofFolders.filter((call) => call.includes('recursive'))).toEqual([])
   })
 
-  it('have an end: what is exported is used in another file', () => {
-    const words = new Map(code.map(({ path, text }) => [path, new Set(text.match(/[\w$]+/g))]))
-    const isUsed = (name: string, file: string): boolean =>
-      [...words].some(([path, ofFile]) => path !== `src/${file}` && ofFile.has(name))
+  it('have an end: what is exported is used in a file that imports it', () => {
+    const wordsOfImporters = new Map<string, Set<string>>()
+    for (const { path, text } of code) {
+      const words = text.match(/[\w$]+/g) ?? []
+      for (const [, name = ''] of text.matchAll(/\b(?:from|import\(|import)\s*'(\.[^']+)'/g)) {
+        const target = posix.join(dirname(path), name).replace(/^dist\//, 'src/').replace(/\.js$/, '.ts')
+        wordsOfImporters.set(target, new Set([...(wordsOfImporters.get(target) ?? []), ...words]))
+      }
+    }
+    // sources/index.ts passes this one on as a whole.
+    wordsOfImporters.get('src/sources/sql/catalogue.ts')?.add('catalogueOf')
+    const isUsed = (name: string, file: string): boolean => wordsOfImporters.get(`src/${file}`)?.has(name) ?? false
     const exported = /^export (?:abstract |async )*(?:class|const|function\*?|interface|type) (\w+)/gm
     const found = files.flatMap((file) => [...textOf(file).matchAll(exported)].map(([, name = '']) => ({ file, name })))
     expect(found.length).toBeGreaterThan(500)

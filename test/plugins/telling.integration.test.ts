@@ -1,10 +1,10 @@
 /** Sinks that tell of their entries otherwise than they have promised, with owm as a process. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { expect, test } from 'vitest'
 import { folderWith, owm, root, startOwm } from '../support/cli.js'
+import { untilSaid } from '../support/faults.js'
 
 const library = JSON.stringify(pathToFileURL(join(root, 'dist', 'index.js')).href)
 const sink = (entries: string): string => `
@@ -39,9 +39,11 @@ test.each([
 })
 
 test('without end and without waiting for anything: SIGTERM ends `verify`', async () => {
-  const folder = await folderOf("async *entries() { for (;;) yield { id: '1', taskId: 'x' } }")
+  const folder = await folderOf(
+    "async *entries() { process.stderr.write('looking\\n'); for (;;) yield { id: '1', taskId: 'x' } }",
+  )
   const verify = startOwm(['verify'], { cwd: folder })
-  await sleep(3_000)
+  await untilSaid(verify, 'looking')
   expect(verify.child.exitCode, 'it still looks').toBeNull()
   verify.child.kill('SIGTERM')
   expect((await verify.ended).code).toBe(143)

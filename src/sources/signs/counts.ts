@@ -6,7 +6,7 @@ import { isTree } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
 
-export interface Count {
+interface Count {
   readonly kind: 'items' | 'pages'
   readonly atLeast: number
 }

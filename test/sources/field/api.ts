@@ -11,14 +11,19 @@ export type Handler = (query: URLSearchParams, response: ServerResponse, headers
 
 export interface Api {
   readonly origin: string
+  /** The queries that came, in order. */
   readonly asked: string[]
+  /** When each of them came: milliseconds, monotonic. */
+  readonly times: number[]
 }
 
 export async function api(handler: Handler): Promise<Api> {
   const asked: string[] = []
+  const times: number[] = []
   const server = createServer((request, response) => {
     const url = new URL(request.url ?? '', 'http://127.0.0.1')
     asked.push(url.search.slice(1))
+    times.push(performance.now())
     handler(url.searchParams, response, request.headers)
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
@@ -27,7 +32,7 @@ export async function api(handler: Handler): Promise<Api> {
     server.close()
   })
   const address = server.address()
-  return { origin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, asked }
+  return { origin: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, asked, times }
 }
 
 export const send = (

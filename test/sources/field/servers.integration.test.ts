@@ -246,11 +246,12 @@ test("pages without anything usable don't go on for ever", async () => {
 
 test('maxPages and minIntervalMs', async () => {
   const server = await api((query, response) => send(response, { data: [place(Number(query.get('page')))] }))
-  const began = performance.now()
   const ran = await produce({ url: server.origin, pagination: { limit: 1 }, maxPages: 4, minIntervalMs: 100 })
   expect(ran).toMatchObject({ code: 78, json: { error: { message: expect.stringMatching(/behind 4 pages/) } } })
   expect(ran.cities).toEqual(all(4))
-  expect(performance.now() - began).toBeGreaterThan(300)
+  // Three times 100 ms from request to request; on a busy machine the first one may arrive late.
+  const [first = 0, , , last = 0] = server.times
+  expect(last - first).toBeGreaterThan(200)
 })
 
 test('a fault half-way delivers what was read and says how far that is; the next start finishes the list', async () => {

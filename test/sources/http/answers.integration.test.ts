@@ -335,7 +335,7 @@ describe('a bad moment is tried again', () => {
     const reading = readAll({ url: server.origin, requestTimeoutMs: 60_000 }, { signal: abort.signal })
     await until(() => server.asked.length === 1)
     abort.abort()
-    expect((await reading).error).toBeDefined()
+    expect((await reading).error).toMatchObject({ cause: { name: 'AbortError' } })
     await until(() => server.asked[0]?.left)
     expect(server.asked).toHaveLength(1)
   })

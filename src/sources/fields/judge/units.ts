@@ -2,7 +2,7 @@
 import { numberIn } from '../../../tasks/place.js'
 import type { Axis } from '../degrees.js'
 
-export interface Unit {
+interface Unit {
   /** For messages: follows "seems to hold". */
   readonly what: string
   /** How to make degrees of them that owm reads. */
