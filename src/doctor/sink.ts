@@ -2,6 +2,7 @@
 import { withHint } from '../errors/index.js'
 import { sumOf } from '../lists.js'
 import { addressNoted, type SinkDeps } from '../pipeline/parts.js'
+import { standing } from '../pipeline/slots/in-sink.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
 import { plural } from '../words.js'
 import { codeFor } from './configuration.js'
@@ -43,17 +44,18 @@ async function receiptCheck(sink: Sink, address: string, { runs, pipeline }: Del
   const here = runs.filter(({ addresses }) => addresses.includes(address))
   const [newest] = here
   if (!sink.receipts || newest !== runs[0] || !newest) return []
-  if ((await sink.receipts(pipeline, newest.slot)).length > 0)
-    return [fine('sink-receipts', `the slot ${newest.slot} has its receipt`)]
+  const its = await sink.receipts(pipeline, newest.slot)
+  if (standing(its).length > 0) return [fine('sink-receipts', `the slot ${newest.slot} has its receipt`)]
   // Without a slot, the sink gives the receipts of the newest slots.
-  const kept = new Set((await sink.receipts(pipeline)).map(({ slot }) => slot))
+  const kept = new Set(standing(await sink.receipts(pipeline)).map(({ slot }) => slot))
   const lost = here.filter(({ slot }) => !kept.has(slot))
   const slots = new Set(lost.map(({ slot }) => slot)).size
   const tasks = plural(
     sumOf(lost, ({ persisted }) => persisted),
     'task',
   )
-  const others = slots > 1 ? `, nor of ${plural(slots - 1, 'other slot')}` : ''
-  const found = `the slot ${newest.slot} was delivered, and the sink has no receipt of it${others}: ${tasks}`
-  return [wrong('sink-receipts', found)]
+  const [what, and] =
+    its.length > 0 ? ['the sink has lost its tasks', 'and those of'] : ['the sink has no receipt of it', 'nor of']
+  const others = slots > 1 ? `, ${and} ${plural(slots - 1, 'other slot')}` : ''
+  return [wrong('sink-receipts', `the slot ${newest.slot} was delivered, and ${what}${others}: ${tasks}`)]
 }

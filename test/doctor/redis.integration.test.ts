@@ -258,7 +258,7 @@ describe('the stream', () => {
     await owm(['produce'], { cwd })
     await (command === 'DEL' ? admin.del(stream) : admin.rename(stream, 'elsewhere'))
     const gone = await doctor(cwd)
-    expectFound(gone, 75, 'redis-tasks')
+    expectFound(gone, 75, 'redis-tasks', 'sink-receipts')
     expect(saidOf(gone, 'redis-tasks')).toBe(`entries of ${stream}: 0 ever; 20 when owm last added to it`)
     await owm(['flush'], { cwd }) // what the finding says
     expect(await admin.xlen(stream)).toBe(20)

@@ -18,3 +18,8 @@ test('nothing is missing of a number of shards that was refused, since another o
     { shards: 3, missing: [0, 1, 2] },
   ])
 })
+
+test('a shard that the sink has lost is missing', () => {
+  const [first, second] = [receipt(0, 2), { ...receipt(1, 2), isGone: true }]
+  expect(shardsOf([first, second], [])).toMatchObject([{ shards: 2, there: [0], missing: [1], delivered: 1 }])
+})

@@ -31,8 +31,9 @@ export function shardsOf(
     slots.set(key, known)
     return known
   }
-  for (const { slot, shard, shards, delivered, dead, discarded } of receipts) {
+  for (const { slot, shard, shards, delivered, dead, discarded, isGone = false } of receipts) {
     const entry = entryOf(slot, shards)
+    if (isGone) continue // the sink had that shard, and lost it
     entry.there.push(shard)
     entry.delivered += delivered
     entry.dead += dead

@@ -30,7 +30,7 @@ import {
 } from '../../plugin.js'
 import { Batch, joined } from '../../tasks/batch.js'
 import { taskIdOf } from '../../tasks/id.js'
-import { newestGiven, takenOver } from '../servers.js'
+import { takenOver } from '../servers.js'
 import { Connection, type Query, type Row } from './connection.js'
 import { checks, examined } from './doctor/index.js'
 import { isAboutTasks, isMissing, mayBeAboutTasks } from './errors.js'
@@ -39,7 +39,7 @@ import { entriesOf, pictureOf, readingsOf, rowsIn, taskIdsOf } from './picture.j
 import { addSql, lostSql, refusedAs } from './statements/add.js'
 import { type Answer, attach, place, positionIn } from './statements/attach.js'
 import { nonPermanentTable } from './statements/permanent.js'
-import { writeReceipt } from './statements/receipts.js'
+import { receiptsIn, writeReceipt } from './statements/receipts.js'
 import { acceptsAny } from './statements/trial.js'
 import { type Store, storeOf } from './store.js'
 import { makeTables, type Tables, tablesOf } from './tables.js'
@@ -166,15 +166,7 @@ class Postgres implements Sink {
   }
 
   async receipts(pipeline: string, slot?: string): Promise<readonly Receipt[]> {
-    const [which, values] =
-      slot === undefined ? [`ORDER BY slot DESC LIMIT ${newestGiven}`, [pipeline]] : ['AND slot = $2', [pipeline, slot]]
-    const rows = await rowsIn(
-      this.#connection,
-      `SELECT receipt::text FROM ${this.#tables.receipt}
-       WHERE pipeline = $1 ${which}`,
-      values,
-    )
-    return rows.map(({ receipt }): Receipt => JSON.parse(String(receipt)))
+    return receiptsIn(this.#connection, this.#parts, pipeline, slot)
   }
 
   async position(outboxId: string): Promise<SinkPosition | undefined> {

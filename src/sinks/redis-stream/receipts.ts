@@ -1,11 +1,12 @@
 /** The receipts of a stream: a hash per pipeline, `SLOT SHARD/SHARDS` -> JSON, and an index of its fields by time. */
 import type { Redis } from 'ioredis'
 import type { Attachment, Brought, Receipt } from '../../plugin.js'
-import { newestGiven, slotsKept } from '../servers.js'
+import { newestGiven, receiptIn, slotsKept } from '../servers.js'
 import type { Connection } from './connection/index.js'
 import { namingWrongKey } from './connection/wrong-type.js'
-import { listOf } from './errors.js'
+import { listOf, unexpected } from './errors.js'
 import type { Keys } from './keys.js'
+import { generation } from './scripts/generation.js'
 import { receipt as script } from './scripts/receipt.js'
 
 /** Throws ConfigurationError, TransientError. */
@@ -44,21 +45,25 @@ export async function receiptsIn(
 ): Promise<Receipt[]> {
   const index = keys.receiptIndex(pipeline)
   const time = slot === undefined ? undefined : Date.parse(slot)
-  const read = async (redis: Redis): Promise<readonly [(string | null)[], string | null]> => {
+  const read = async (redis: Redis): Promise<Receipt[]> => {
     const fields =
       time === undefined
         ? await redis.zrevrange(index, 0, newestGiven - 1)
         : await redis.zrangebyscore(index, time, time)
-    if (listOf(fields).length === 0) return [[], null]
-    return Promise.all([redis.hmget(keys.receipts(pipeline), ...fields), redis.hget(keys.mark, 'generation')])
+    if (listOf(fields).length === 0) return []
+    const [texts, present] = await Promise.all([
+      redis.hmget(keys.receipts(pipeline), ...fields),
+      generationOf(redis, keys),
+    ])
+    return listOf(texts).flatMap((text) => (text === null ? [] : [receiptIn(text, present)]))
   }
-  const used = [keys.receipts(pipeline), index, keys.mark]
-  const [texts, generation] = await namingWrongKey(connection, keys, used, () => connection.ask(read))
-  return listOf(texts).flatMap((text) => (text === null ? [] : [receiptOf(text, Number(generation))]))
+  const used = [keys.stream, keys.receipts(pipeline), index, keys.mark]
+  return namingWrongKey(connection, keys, used, () => connection.ask(read))
 }
 
-/** @param present the stream's generation; the tasks of a receipt of an older one are gone */
-function receiptOf(text: string, present: number): Receipt {
-  const { generation = present, ...receipt }: Receipt & { generation?: number } = JSON.parse(text)
-  return generation < present && receipt.delivered > 0 ? { ...receipt, isGone: true } : receipt
+/** The generation that the next start will find: newer than any before if the stream isn't that which owm added to. */
+async function generationOf(redis: Redis, { stream, mark }: Keys): Promise<number> {
+  const answer = await redis.eval(generation, 2, stream, mark)
+  if (!Array.isArray(answer)) throw unexpected(answer)
+  return answer[1] === 1 ? Number.POSITIVE_INFINITY : Number(answer[0])
 }

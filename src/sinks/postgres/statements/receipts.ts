@@ -1,15 +1,21 @@
 /** The receipts: a row for each pipeline, slot and shard. */
 import type { Attachment, Brought, Receipt } from '../../../plugin.js'
-import { slotsKept } from '../../servers.js'
-import type { Query, Row } from '../connection.js'
+import { newestGiven, receiptIn, slotsKept } from '../../servers.js'
+import type { Connection, Query, Row } from '../connection.js'
+import { rowsIn } from '../picture.js'
 import type { Store } from '../store.js'
 import type { Tables } from '../tables.js'
 import { newestIn } from './add.js'
 import { type Answer, isSuperseded } from './attach.js'
 
+interface Parts {
+  readonly tables: Tables
+  readonly store: Store
+}
+
 export async function writeReceipt(
   query: Query,
-  { tables, store }: { readonly tables: Tables; readonly store: Store },
+  { tables, store }: Parts,
   { outboxId, epoch, word }: Attachment,
   receipt: Receipt,
   { runs, lastSeq }: Brought,
@@ -34,7 +40,7 @@ export async function writeReceipt(
   await query(
     `INSERT INTO ${table} (pipeline, slot, shard, shards, receipt) VALUES ($1, $2, $3, $4, $5)
      ON CONFLICT (pipeline, slot, shards, shard) DO UPDATE SET receipt = excluded.receipt`,
-    [...key, JSON.stringify({ ...receipt, ...range })],
+    [...key, JSON.stringify({ ...receipt, ...range, generation: Number(held['present']) })],
   )
   await query(`UPDATE ${fence} SET entries = entries - $2::text[] WHERE outbox_id = $1`, [outboxId, runs])
   await query(
@@ -71,4 +77,29 @@ async function rangeOf(
     firstEntry: String(Math.min(...all.map(([from]) => from))),
     lastEntry: String(Math.max(...all.map(([, to]) => to))),
   }
+}
+
+/** Those of a slot; without one, the newest. */
+export async function receiptsIn(
+  connection: Connection,
+  { tables: { receipt, sink }, store: { home } }: Parts,
+  pipeline: string,
+  slot: string | undefined,
+): Promise<Receipt[]> {
+  const [which, values] =
+    slot === undefined ? [`ORDER BY slot DESC LIMIT ${newestGiven}`, []] : ['AND slot = $3', [slot]]
+  // Where the tasks' table alone is another one, or none, the next start raises the generation (`identify` in attach).
+  const rows = await rowsIn(
+    connection,
+    `SELECT receipt::text, generation, tasks_oid IS DISTINCT FROM ${home} AND own_oid = to_regclass($2) AS is_replaced
+     FROM ${receipt} LEFT JOIN ${sink} ON true
+     WHERE pipeline = $1 ${which}`,
+    [pipeline, sink, ...values],
+  )
+  return rows.map((row) =>
+    receiptIn(
+      String(row['receipt']),
+      row['is_replaced'] === true ? Number.POSITIVE_INFINITY : Number(row['generation']),
+    ),
+  )
 }

@@ -72,23 +72,37 @@ local function superseded(held_epoch, held_word, epoch, word)
   return other > epoch or (other == epoch and held_word ~= word)
 end
 
--- The stream's length, entries-added, last id and generation, or an error reply. The generation rises if the stream is
--- missing, or has had fewer entries than it must have had: those that it had before, and all of its present ones if
--- they are newer than those. (entries-added: Redis 7; before that only a missing stream is noticed.)
-local function look(stream, mark, fence)
-  restore_mark(mark, fence)
+-- The stream as it is now: its length, entries-added (Redis 7), first and last id, or an error reply.
+local function stream_at(stream)
   local info = redis.pcall('XINFO', 'STREAM', stream)
   local missing = info.err and string.find(info.err, 'no such key')
   if info.err and not missing then return nil, info end
-  local length, added, last, first = 0, nil, nil, nil
-  if not missing then
-    for i = 1, #info, 2 do
-      if info[i] == 'length' then length = info[i + 1] end
-      if info[i] == 'entries-added' then added = info[i + 1] end
-      if info[i] == 'last-generated-id' then last = info[i + 1] end
-      if info[i] == 'first-entry' and info[i + 1] then first = info[i + 1][1] end
-    end
+  local found = {length = 0, missing = missing}
+  if missing then return found end
+  for i = 1, #info, 2 do
+    if info[i] == 'length' then found.length = info[i + 1] end
+    if info[i] == 'entries-added' then found.added = info[i + 1] end
+    if info[i] == 'last-generated-id' then found.last = info[i + 1] end
+    if info[i] == 'first-entry' and info[i + 1] then found.first = info[i + 1][1] end
   end
+  return found
+end
+
+-- Whether that is another stream than the one of which the mark kept these values: it is missing, or has had fewer
+-- entries than it must have had: those that it had before, and all of its present ones if they are newer than those.
+-- (Before Redis 7 only a missing stream is noticed.)
+local function is_another(found, added, last)
+  if not added then return false end
+  local fewest = tonumber(added)
+  if found.first and last and after(found.first, last) then fewest = fewest + found.length end
+  return found.missing or (found.added and found.added < fewest)
+end
+
+-- The stream's length, entries-added, last id and generation, which rises if it is another one; or an error reply.
+local function look(stream, mark, fence)
+  restore_mark(mark, fence)
+  local found, failure = stream_at(stream)
+  if not found then return nil, failure end
   local kept = redis.call('HMGET', mark, 'added', 'generation', 'last', 'id')
   -- Microseconds since 1970: a mark that was deleted never comes back with a generation that it had.
   local now = redis.call('TIME')
@@ -96,10 +110,8 @@ local function look(stream, mark, fence)
   local generation = tonumber(kept[2] or 0)
   -- guard: mark-is-new
   if not kept[2] and not kept[4] then generation = now end
-  local fewest = tonumber(kept[1] or 0)
-  if first and kept[3] and after(first, kept[3]) then fewest = fewest + length end
   -- guard: stream-looked-at
-  if kept[1] and (missing or (added and added < fewest)) then
+  if is_another(found, kept[1], kept[3]) then
     generation = math.max(generation + 1, now)
     redis.call('HDEL', mark, 'added', 'last')
     kept[1] = false
@@ -108,7 +120,10 @@ local function look(stream, mark, fence)
     redis.call('HSET', mark, 'generation', string.format('%d', generation))
   end
   -- guard: seen-is-kept
-  if added and not kept[1] then redis.call('HSET', mark, 'added', string.format('%d', added), 'last', last) end
-  return {length = length, added = added or 0, last = last, generation = generation, missing = missing}
+  if found.added and not kept[1] then
+    redis.call('HSET', mark, 'added', string.format('%d', found.added), 'last', found.last)
+  end
+  return {length = found.length, added = found.added or 0, last = found.last, generation = generation,
+    missing = found.missing}
 end
 `
