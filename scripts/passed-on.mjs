@@ -63,5 +63,6 @@ export const passedOn = {
   'src/sources/http/answer/index.ts masked(`The answer of ${where} ${error.message}.`, this.#secrets)': [],
   'src/sources/http/pages.ts error.message': [],
   'src/sources/http/tally.ts doubt': [],
+  'src/sources/http/tally.ts error.message': [],
   'src/sources/sql/pages.ts error.message': [],
 }

@@ -22,6 +22,26 @@ test.each<[beside: object, says: RegExp]>([
   [{ pages: { current: 1, last: 3 } }, /3 pages/],
   [{ pagination: { current: 1, max: 3 } }, /3 pages/],
   [{ page: { number: 1, of: 3 } }, /3 pages/],
+  // A server that stopped counting has more; one that estimates need not.
+  ...[
+    { total: { value: 5, relation: 'gte' } },
+    { hits: { total: { value: 5, relation: 'GREATER_THAN_OR_EQUAL_TO' } } },
+    { total: 5, total_relation: 'gte' },
+    { total: 5, total_is_lower_bound: true },
+    { totalCount: 5, isTotalCountCapped: 'true' },
+    { count: { atLeast: 5 } },
+    { total_lower_bound: 5 },
+    { total: '5+' },
+    { total: '≥ 5' },
+    { total: 'more than 5' },
+    { total: '5 or more' },
+    { info: 'Showing 1 to 5 of over 5 entries' },
+    { info: '1-5 of 5+' },
+  ].map((beside): [object, RegExp] => [beside, /has at least 6 items/]),
+  ...[{ total: '~12' }, { total: 'about 12' }, { numFound: 12, numFoundExact: false }, { estimatedTotal: 12 }].map(
+    (beside): [object, RegExp] => [beside, /has about 12 items/],
+  ),
+  [{ total_pages: '1+' }, /one of at least 2 pages/],
   [{ final: false }, /more follows/],
   [{ canLoadMore: true }, /more follows/],
   [{ pages_left: 2 }, /more follows/],
@@ -51,6 +71,10 @@ test.each<[beside: object]>([
   [{ skipped: 7, missing: 0, failed: [], failed_sources: [], missing_values: 12, unavailable: false }],
   [{ final: true, canLoadMore: false, pages_left: 0 }],
   [{ stats: { fullCount: 99 } }],
+  [{ total: { value: 5, relation: 'eq' } }],
+  [{ total: 5, total_relation: 'eq', relation: 'city', type: 'gte', accuracy: 'more than 5 km', limit_type: 'min' }],
+  [{ total: 5, total_is_lower_bound: false, total_capped: false, numFoundExact: true, exact_match: false }],
+  [{ total: '~5', estimatedTotalHits: 4 }],
 ])('%j says nothing of the kind', (beside) => {
   expect(part(beside)).toBeUndefined()
 })

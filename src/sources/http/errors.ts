@@ -9,7 +9,7 @@ import {
   TransientError,
   toError,
 } from '../../errors/index.js'
-import type { Sign } from '../signs/signs.js'
+import { countInWords, type Sign } from '../signs/signs.js'
 import { oneLine } from '../signs/tree.js'
 import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'
@@ -170,18 +170,15 @@ function waitOf(headers: Answer['headers']): number | undefined {
 }
 
 /** That an answer names more of the list than was read. */
-export function missedError(
-  { kind, at, said, atLeast, hint }: Sign,
-  named: string,
-  read: { count: number; pages: number },
-): OwmError {
+export function missedError(sign: Sign, named: string, read: { count: number; pages: number }): OwmError {
+  const { kind, at, said, hint } = sign
   if (kind === 'items')
-    return new TransientError(`The list ended after ${read.count} of ${atLeast} items, as ${at} says.`, {
+    return new TransientError(`The list ended after ${read.count} of ${countInWords(sign)} items, as ${at} says.`, {
       hint: `${hint} If that is no total of its items, set source.total to false.`,
     })
   const off = 'If it means something else, set source.next to false.'
   if (kind === 'pages')
-    return new TransientError(`The list ended after ${read.pages} of ${atLeast} pages, as ${at} says.`, {
+    return new TransientError(`The list ended after ${read.pages} of ${countInWords(sign)} pages, as ${at} says.`, {
       hint: `${hint} ${off}`,
     })
   if (kind === 'lacking')

@@ -209,7 +209,8 @@ export class Pages {
       if (this.#isResumed && isUnknown(error)) throw new ResumePointError(error.message, { cause: error })
       if (!(error instanceof NoSuchPage)) throw error
       if (this.#mayCountFromOne && here === 0) return this.#orFromOne(error)
-      if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit)) throw error
+      if (this.#isFirst || !this.#pagination.isCounted || !this.#tally.isPlainEnd('not-found', limit))
+        throw this.#tally.missing(error)
       return 'end'
     }
   }

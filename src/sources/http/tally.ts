@@ -11,7 +11,7 @@ import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
 import { anyWay, type Sign } from '../signs/signs.js'
 import type { Checkpoint } from './checkpoint.js'
-import { missedError, nextHints } from './errors.js'
+import { missedError, type NoSuchPage, nextHints } from './errors.js'
 import type { Options } from './options.js'
 import { circle } from './pagination/circle.js'
 import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
@@ -119,7 +119,8 @@ export class Tally {
   /** Whether an answer said how much there is, and all of it was read. */
   get #isSaidToEnd(): boolean {
     const counts = this.#signs.filter(
-      ({ kind, atLeast }) => isCount(kind) && atLeast > (kind === 'items' ? this.#last.count : 1),
+      ({ kind, atLeast, exactness = 'exact' }) =>
+        isCount(kind) && exactness === 'exact' && atLeast > (kind === 'items' ? this.#last.count : 1),
     )
     return counts.length > 0 && !counts.some((sign) => this.#isMissed(sign))
   }
@@ -268,6 +269,12 @@ export class Tally {
       })
   }
 
+  /** The error for a page that isn't there; the list may have more than its server gives. */
+  missing(error: NoSuchPage): OwmError {
+    const sign = this.#signs.find((each) => each.exactness === 'at least' && this.#isMissed(each))
+    return sign ? new ConfigurationError(error.message, { hint: sign.hint, cause: error }) : error
+  }
+
   /** Why the list isn't whole, if it ends here. */
   trouble(named: string, pagination: Pagination): OwmError | undefined {
     const { total, count } = this
@@ -350,10 +357,11 @@ export class Tally {
   }
 
   /** Whether the list is over despite a sign of more: some servers always name a next page. */
-  #isKnownToEnd({ kind, at }: Sign, { isCounted }: Pagination): boolean {
+  #isKnownToEnd({ kind, at, atLeast }: Sign, { isCounted }: Pagination): boolean {
     const { total, next, pagination } = this.#given
     const isEmpty = this.#last.count === 0
-    if (isCount(kind)) return isEmpty && /estimat|approx/i.test(at)
+    // No estimate is so bad that only half of it is there.
+    if (isCount(kind)) return isEmpty && /estimat|approx/i.test(at) && atLeast <= 2 * this.count
     if (isEmpty && pagination.end === 'empty') return true
     if (this.isReached && (isEmpty || (isCounted && (this.#pages > 1 || total !== undefined)))) return true
     return kind === 'next' && (this.#last.hasMore === false || (!isCounted && next !== undefined && this.#pages > 1))

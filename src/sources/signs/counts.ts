@@ -3,12 +3,14 @@
  * that consists only of words for counting and for what is counted.
  */
 import { isTree } from '../../tasks/json/tree.js'
+import { type Exactness, exactnessOf, vaguest } from './exactness.js'
 import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
 
 interface Count {
   readonly kind: 'items' | 'pages'
   readonly atLeast: number
+  readonly exactness: Exactness
 }
 
 // Names are in lower case, with letters and digits only; `items` stands for the list's own name.
@@ -18,7 +20,8 @@ export const things =
 const numberOf = '(?:(?:n|nb|nr|num|number)(?:of)?|noof)'
 const counts = 'total|count|found|matched|hits|available'
 const beside =
-  'n|nb|nr|num|number|noof|of|in|all|full|grand|estimated|approximate|approx|matching|filtered|returned|display|size'
+  'n|nb|nr|num|number|noof|of|in|all|full|grand|estimated|approximate|approx|matching|filtered|returned|display|size|' +
+  'lower|bound|atleast'
 
 const wordsOfItems = new RegExp(`^(?:${counts}|${things}|${beside})+$`)
 const isOfItems = new RegExp(
@@ -34,11 +37,18 @@ export const namesItems = (name: string): boolean => wordsOfItems.test(name) && 
 export const namesPages = (name: string): boolean => pages.test(name)
 
 /** How many items or pages there are, according to a member near the list. */
-export function countIn({ name, value, beside }: Member): Count | undefined {
-  const kind = namesItems(name) ? 'items' : namesPages(name) ? 'pages' : kindBeside(name, beside)
-  const atLeast = kind && numberIn(value)
-  if (kind && atLeast !== undefined) return { kind, atLeast }
+export function countIn(member: Member): Count | undefined {
+  const { name, value, beside } = member
+  const kind = namesItems(name) ? 'items' : namesPages(name) ? 'pages' : kindBeside(name, Object.keys(beside))
+  const number = kind && readNumber(value)
+  if (kind && number) return counted(kind, number, exactnessOf(member))
   return typeof value === 'string' ? inWords(name, value) : undefined
+}
+
+/** A server that counts no further knows of one more: else it would have counted all. */
+function counted(kind: Count['kind'], { number, exactness: own }: Counted, beside: Exactness = 'exact'): Count {
+  const exactness = vaguest([own, beside])
+  return { kind, exactness, atLeast: exactness === 'at least' ? number + 1 : number }
 }
 
 /** What `{page: 1, of: 3}`, `{from: 1, to: 5, of: 12}` and `{current: 1, last: 3}` count. */
@@ -51,9 +61,11 @@ function kindBeside(name: string, beside: readonly string[]): Count['kind'] | un
   return /^(last|max)$/.test(name) && has(/^current(page)?$/) ? 'pages' : undefined
 }
 
-const many = '(?:(?:about|approximately|over|more than) )?(\\d[\\d,]*)'
+const least = '>=?|≥|over|more than|at least'
+const about = '~|≈|about|approximately|approx\\.?|around|circa|ca\\.?'
+const many = `((?:(?:${about}|${least}) ?)?\\d[\\d,]*(?:\\+| or more)?)`
 const range = `(?:\\d[\\d,]*\\s*(?:to|-|–)\\s*)?\\d[\\d,]*\\s+(?:out )?of ${many}`
-const ofPages = /\b(?:page|part|chunk)\s+\d+ of (\d+)\b/i
+const ofPages = /\b(?:page|part|chunk)\s+\d+ of (\d+\+?)(?!\w)/i
 const ofMany = [
   new RegExp(`^\\W*${range}(?: (?:${things}|places|in total|total))?\\W*$`, 'i'),
   new RegExp(`^\\W*(?:showing|displaying|viewing|listing|returned|returning)(?: \\w+)? ${range}(?: \\w+)?\\W*$`, 'i'),
@@ -63,16 +75,35 @@ const ofMany = [
 function inWords(name: string, text: string): Count | undefined {
   if (text.length > 100) return undefined
   const inPages = ofPages.exec(/^page/.test(name) ? `page ${text}` : text)?.[1]
-  if (inPages !== undefined) return { kind: 'pages', atLeast: Number(inPages) }
   const inItems = ofMany.map((each) => each.exec(text)?.[1]).find((each) => each !== undefined)
-  return inItems === undefined ? undefined : { kind: 'items', atLeast: Number(inItems.replaceAll(',', '')) }
+  const number = readNumber(inPages ?? inItems)
+  return number && counted(inPages === undefined ? 'items' : 'pages', number)
 }
 
-/** The least number that a value stands for: 250, "1,250", {value: 250}, ">100". */
-export function numberIn(value: unknown): number | undefined {
-  if (isTree(value)) return wholeOf(value['value'] ?? value['count'])
+interface Counted {
+  readonly number: number
+  readonly exactness: Exactness
+}
+
+const countText = new RegExp(`^(?:(${least})|(${about}))? ?(\\d+)(\\+| or more)?$`, 'i')
+
+/** 250, "1,250", {value: 250}, ">100", "100+", "about 100". */
+function readNumber(value: unknown): Counted | undefined {
+  if (isTree(value)) {
+    const number = wholeOf(['value', 'count', 'lowerBound', 'atLeast'].map((key) => value[key]).find(isThere))
+    return number === undefined ? undefined : { number, exactness: 'exact' }
+  }
   const text = String(value).replace(/(?<=\d),(?=\d{3}(\D|$))/g, '')
-  const [, above, digits] = /^\s*(>=?)?\s*(\d+\+?)\s*$/.exec(text) ?? []
+  const [, above, near, digits, more] = countText.exec(text.trim().replace(/\s+/g, ' ')) ?? []
   if (digits === undefined || typeof value === 'boolean') return undefined
-  return Number.parseInt(digits, 10) + (above === '>' || digits.endsWith('+') ? 1 : 0)
+  const exactness = above !== undefined || more !== undefined ? 'at least' : near !== undefined ? 'estimated' : 'exact'
+  return { number: Number(digits), exactness }
+}
+
+const isThere = (value: unknown): boolean => value !== undefined && value !== null
+
+/** The least number that a value stands for. */
+export function numberIn(value: unknown): number | undefined {
+  const number = readNumber(value)
+  return number && counted('items', number).atLeast
 }

@@ -1,5 +1,6 @@
 /** What an answer reliably says of its whole list: how long it is, and whether it goes on. */
 import { isTree } from '../../tasks/json/tree.js'
+import { exactnessOf } from './exactness.js'
 import type { Member } from './members.js'
 import { wholeOf } from './tree.js'
 
@@ -35,7 +36,7 @@ function closest(members: readonly Member[], fits: (value: unknown) => boolean, 
 /** The number of all pages. */
 export function pagesIn(members: readonly Member[]): number | undefined {
   const [only, ...others] = closest(members, (value) => wholeOf(value) !== undefined, pagesNames)
-  return others.length === 0 ? wholeOf(only?.value) : undefined
+  return only && others.length === 0 && exactnessOf(only) === 'exact' ? wholeOf(only.value) : undefined
 }
 
 /** Whether the answer says that more follows, or that nothing does. */

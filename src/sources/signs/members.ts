@@ -1,5 +1,5 @@
 /** What an answer says of itself: the members of its objects beside the list, and its headers. */
-import { isObject, isTree } from '../../tasks/json/tree.js'
+import { isObject, isTree, type Tree } from '../../tasks/json/tree.js'
 import { withoutNamespace } from './links.js'
 
 export interface Member {
@@ -12,8 +12,8 @@ export interface Member {
    * `@odata.nextLink`, `next` of `hydra:next`. The list's own name is `items` in it: `totalitems` of `totalStations`.
    */
   readonly name: string
-  /** The names of all members of its object. */
-  readonly beside: readonly string[]
+  /** All members of its object, by their names. */
+  readonly beside: Tree
   readonly value: unknown
   /** Whether it stands at the outermost level, beside the list, in `meta` or the like, or in a header. */
   readonly isNear: boolean
@@ -67,7 +67,7 @@ function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   const { prefix, list, own = /^$/, isNear, level } = scope
   if (!isObject(json)) return
   if (Array.isArray(json) && list === undefined) return
-  const beside = Object.keys(json).map(nameOf)
+  const beside = Object.fromEntries(Object.entries(json).map(([key, value]) => [nameOf(key), value]))
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
@@ -89,5 +89,5 @@ export function membersOfHeader(name: string, text: string): Member[] {
     } catch {
       return []
     }
-  return [{ at, key: undefined, name: nameOf(name), beside: [], value: text, isNear: true, level: 0 }]
+  return [{ at, key: undefined, name: nameOf(name), beside: {}, value: text, isNear: true, level: 0 }]
 }

@@ -4,7 +4,7 @@ import { laterPage, limitIn } from './earlier.js'
 import { hasMore, totalsIn } from './marks.js'
 import { membersOf } from './members.js'
 import { refusalIn } from './refusal.js'
-import { isSilent, type Sign, signsIn } from './signs.js'
+import { countInWords, isSilent, type Sign, signsIn } from './signs.js'
 import { oneLine } from './tree.js'
 
 /**
@@ -31,10 +31,11 @@ export function partIn(document: unknown, items: number, list?: string): string 
   return limit && `has ${items} items, the most that ${limit.at} allows, and doesn't say that these are all`
 }
 
-function signInWords({ kind, at, said, atLeast }: Sign, items: number): string {
+function signInWords(sign: Sign, items: number): string {
+  const { kind, at, said } = sign
   if (kind === 'next') return `says that it goes on at ${oneLine(said)}`
   if (kind === 'more') return `says that more follows: ${at} is ${said}`
   if (kind === 'lacking') return `says that something is missing: ${at} is ${said}`
-  if (kind === 'pages') return `says that it is one of ${atLeast} pages`
-  return `says that it has ${atLeast} items, but ${items} are in it`
+  if (kind === 'pages') return `says that it is one of ${countInWords(sign)} pages`
+  return `says that it has ${countInWords(sign)} items, but ${items} are in it`
 }

@@ -7,9 +7,10 @@
 import { exactJson } from '../../tasks/json/exact.js'
 import { isObject } from '../../tasks/json/tree.js'
 import { countIn, namesItems, namesPages, numberIn, things } from './counts.js'
+import type { Exactness } from './exactness.js'
 import { leadsToNext, linksIn, nextOf } from './links.js'
 import type { Member } from './members.js'
-import type { Found } from './tree.js'
+import { type Found, isNo, isYes } from './tree.js'
 
 export interface Sign {
   /** Its path in the answer, or its header. */
@@ -23,6 +24,8 @@ export interface Sign {
   readonly kind: 'next' | 'more' | 'lacking' | 'items' | 'pages'
   /** Items or pages. */
   readonly atLeast: number
+  /** Of that number; exact by default. */
+  readonly exactness?: Exactness
   /** Which setting would follow it. */
   readonly hint: string
 }
@@ -30,6 +33,10 @@ export interface Sign {
 export const anyWay = "Set source.pagination as the server's pages are asked for, or ask for all at once."
 
 export const linkHint = 'Set source.pagination.type to link.'
+
+const leastHint =
+  'The server stopped counting there: let it count all (Elasticsearch and OpenSearch do with track_total_hits=true ' +
+  'in source.url). If it gives no more either, read the list in parts, each with its own filter in source.url.'
 
 const isLink = (text: string): boolean => /^(https?:)?\/|^\?/.test(text)
 
@@ -110,9 +117,6 @@ const isPart = ({ name, value, isNear }: Member): boolean => {
   return isNear && names.words.test(name) && typeof words === 'string' && isSaid.test(words)
 }
 
-const isYes = (value: unknown): boolean => value === true || value === 1 || /^(true|t|yes|y|1)$/i.test(String(value))
-const isNo = (value: unknown): boolean => value === false || /^(false|f|no|n)$/i.test(String(value))
-
 /** Whether a member of this name is about the list's length or its pages. */
 export const isOfPaging = (name: string): boolean => leadsOn(name) || namesItems(name) || names.cursor.test(name)
 
@@ -132,7 +136,7 @@ function signOf(member: Member, asked: ReadonlySet<string>): Sign | undefined {
   const said = typeof value === 'object' ? (exactJson(value) ?? '').slice(0, 60) : String(value).slice(0, 60)
   const sign = { at, said, atLeast: 0, hint: anyWay }
   const count = isNear ? countIn(member) : undefined
-  if (count) return { ...sign, ...count }
+  if (count) return { ...sign, ...count, ...(count.exactness === 'at least' && { hint: leastHint }) }
   if (isNear && saysWhatIsLacking(member)) return { ...sign, kind: 'lacking' }
   if (saysMore(member)) return { ...sign, kind: 'more' }
   const link = linksIn(value).find(leadsToNext)
@@ -178,3 +182,7 @@ function placeIn(at: string, value: unknown): Found | undefined {
   if (!isObject(value)) return undefined
   return Object.entries(value).flatMap(([key, inner]) => placeIn(`${at}.${key}`, inner) ?? [])[0]
 }
+
+/** For messages: `250`, `at least 10001`, `about 250`. */
+export const countInWords = ({ atLeast, exactness = 'exact' }: Sign): string =>
+  `${{ exact: '', estimated: 'about ', 'at least': 'at least ' }[exactness]}${atLeast}`

@@ -45,6 +45,11 @@ export function wholeOf(value: unknown): number | undefined {
   return typeof number === 'number' && Number.isSafeInteger(number) && number >= 0 ? number : undefined
 }
 
+// Flags; some servers write them as text.
+export const isYes = (value: unknown): boolean =>
+  value === true || value === 1 || /^(true|t|yes|y|1)$/i.test(String(value))
+export const isNo = (value: unknown): boolean => value === false || /^(false|f|no|n)$/i.test(String(value))
+
 /** The start of what a server said, on one line; '' for a web page. */
 export function oneLine(text: string): string {
   const line = text.trim().replace(/\s+/g, ' ')

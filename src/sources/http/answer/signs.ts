@@ -18,10 +18,14 @@ export function signsOf(
   const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
   const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
   return {
-    signs: signs.filter(({ kind }) => (kind === 'items' ? given.total === undefined : given.next !== false)),
+    signs: signs.filter((sign) => (sign.kind === 'items' ? isOpen(sign, given) : given.next !== false)),
     isSilent: inHeaders.length === 0 && isSilent(members),
   }
 }
+
+/** Whether a sign of more items counts: source.total settles it, unless the answer says that its number is none. */
+const isOpen = ({ at, exactness }: Sign, { total }: Options): boolean =>
+  total === undefined || (exactness === 'at least' && (total === at || `${total}`.startsWith(`${at}.`)))
 
 function linkHeader(headers: Answer['headers']): Sign[] {
   try {
@@ -46,7 +50,8 @@ function range(headers: Answer['headers'], status: number, type: Options['pagina
       : []
   }
   const sign = { at: 'the header content-range', said, hint: anyWay }
-  const total = /\/(\d+)\s*$/.exec(said)?.[1]
-  if (total !== undefined) return [{ ...sign, kind: 'items', atLeast: Number(total) }]
+  const total = { at: sign.at, key: undefined, name: 'total', value: said.replace(/^.*\//, '') }
+  const counts = signsIn([{ ...total, beside: {}, isNear: true, level: 0 }])
+  if (counts.length > 0) return counts.map((each) => ({ ...each, said }))
   return isPart && /\b0-/.test(said) ? [{ ...sign, kind: 'more', atLeast: 0 }] : []
 }

@@ -1,4 +1,5 @@
 /** The length of the whole list, as an answer states it. */
+import { exactnessOf } from '../../signs/exactness.js'
 import { totalsIn } from '../../signs/marks.js'
 import type { Member } from '../../signs/members.js'
 import { memberAt, shapeOf, wholeOf } from '../../signs/tree.js'
@@ -7,7 +8,7 @@ import { type Answer, headerOf } from '../request.js'
 import { type About, only } from './index.js'
 
 /**
- * The number of all items.
+ * The number of all items; undefined if the server stopped counting there, or estimates: that ends no list.
  *
  * @param beside the members beside the list
  */
@@ -24,7 +25,14 @@ export function totalIn(
     // Some servers give a total with the first page only.
     if (total === undefined && isFirst)
       throw wrong(`has no whole number at ${path}; ${shapeOf(json)}`, 'Correct source.total.')
-    return total
+    return beside.some((each) => isOf(each, path) && exactnessOf(each) === 'at least') ? undefined : total
   }
-  return wholeOf(headerOf(headers, 'x-total-count')) ?? wholeOf(only('total', totalsIn(beside), wrong)?.value)
+  const totals = totalsIn(beside)
+  const stated = wholeOf(only('total', totals, wrong)?.value)
+  return wholeOf(headerOf(headers, 'x-total-count')) ?? (totals.every(isExact) ? stated : undefined)
 }
+
+const isExact = (member: Member): boolean => exactnessOf(member) === 'exact'
+
+/** Whether a path leads to a member, or to the number in it: `total.value`. */
+const isOf = ({ at }: Member, path: string): boolean => path === at || path.replace(/\.[^.]*$/, '') === at
