@@ -13,7 +13,7 @@ import { type BoundedSource, bounded } from '../pipeline/input/pages.js'
 import type { Deps, Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
-import type { Logger, PluginContext, Sink } from '../plugin.js'
+import type { Logger, PluginContext, Sink, SourcePlugin } from '../plugin.js'
 import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
 import { secrets } from './output.js'
@@ -158,7 +158,8 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
   const { use, timeoutMs } = section(loaded, 'sink')
   const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'sink', plugin.options)
-  const context = { ...(await contextOf(loaded, around, (operation) => operation())), readOnly }
+  const attempt: PluginContext['attempt'] = (operation) => operation()
+  const context = { signal: around.signal, log: await around.logger(), baseDir: loaded.baseDir, attempt, readOnly }
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
   if (plugin.usesStandardOutput?.(options)) around.leaveStandardOutput()
   const open = async (): Promise<Sink> => {
@@ -178,14 +179,14 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
 export async function sourceOf(
   loaded: Loaded,
   around: Surroundings,
-  outbox: () => Outbox | undefined,
+  outbox: () => Outbox | undefined = () => undefined,
 ): Promise<ChosenSource> {
   const [
     { loadSource },
     { located, pluginOptions, section },
     { filtersOf, locating },
     { filtered, sourceDigest, zeroCounts },
-    supervise,
+    { minLocationsOf },
   ] = await Promise.all([
     import('../plugins/load.js'),
     import('../config/section.js'),
@@ -193,24 +194,21 @@ export async function sourceOf(
     import('../pipeline/input/filters/filters.js'),
     import('../plugins/supervise/index.js'),
   ])
-  const { use, timeoutMs, maxLocations, minLocations, minShare } = section(loaded, 'source')
+  const given = section(loaded, 'source')
+  const { use, minShare } = given
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'source', plugin.options)
   const filters = await filtersOf(loaded, around.env)
   const counts = filters && zeroCounts()
-  const least = supervise.minLocationsOf(use, plugin)
-  const context = await contextOf(loaded, around, retrying(loaded, around, outbox))
-  for (const key of loaded.rounded)
-    context.log.warn(
-      { event: 'number-rounded', key },
-      `${key} is a number beyond 2^53, which JavaScript may have rounded: write it as text, in quotes`,
-    )
-  const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
-  const openWhole = async (): Promise<BoundedSource> =>
-    bounded(await supervise.superviseSource(terms, () => plugin.open(options, context)), use, maxLocations)
+  const least = minLocationsOf(use, plugin)
+  const log = await around.logger()
+  warnRounded(loaded, log)
+  const attempt = retrying(loaded, around, outbox)
+  const context = { signal: around.signal, log, baseDir: loaded.baseDir, attempt }
+  const openWhole = () => openSupervised(plugin, options, given, context)
   const open = async (): Promise<BoundedSource> => {
     const source = await openWhole()
-    return filters && counts ? filtered(source, filters, { counts, log: context.log }) : source
+    return filters && counts ? filtered(source, filters, { counts, log }) : source
   }
   return {
     name: use,
@@ -220,10 +218,31 @@ export async function sourceOf(
     openWhole,
     filterCounts: counts,
     filters,
-    minLocations: minLocations ?? least,
+    minLocations: given.minLocations ?? least,
     minShare,
     ...(counts ? { given: () => counts.given } : {}),
   }
+}
+
+/** Opens a source whose calls are supervised, and which ends with an error beyond `maxLocations`. */
+async function openSupervised(
+  plugin: SourcePlugin,
+  options: unknown,
+  { use, timeoutMs, maxLocations }: NonNullable<Settings['source']>,
+  context: PluginContext,
+): Promise<BoundedSource> {
+  const { superviseSource } = await import('../plugins/supervise/index.js')
+  const terms = { name: use, timeoutMs, signal: context.signal, log: context.log }
+  return bounded(await superviseSource(terms, () => plugin.open(options, context)), use, maxLocations)
+}
+
+/** A condition with such a number may select nothing, or another location. */
+function warnRounded({ rounded }: Loaded, log: Logger): void {
+  for (const key of rounded)
+    log.warn(
+      { event: 'number-rounded', key },
+      `${key} is a number beyond 2^53, which JavaScript may have rounded: write it as text, in quotes`,
+    )
 }
 
 /** The source's `attempt`: retries behind a circuit breaker, whose state is saved after each call. */
@@ -291,12 +310,4 @@ export async function depsOf(
     onProgress,
     onDelivered,
   }
-}
-
-async function contextOf(
-  { baseDir }: Loaded,
-  { signal, logger }: Surroundings,
-  attempt: PluginContext['attempt'],
-): Promise<PluginContext> {
-  return { signal, log: await logger(), baseDir, attempt }
 }

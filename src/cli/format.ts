@@ -56,3 +56,10 @@ export function tasksDelivered({ name, delivered, deduplicated, evicted }: Deliv
 /** `2 pending`, `1 dead`; what is 0 is left out. */
 export const leftIn = ({ pending, dead }: { pending: number; dead: number }): string[] =>
   compact(pending > 0 && `${count(pending)} pending`, dead > 0 && `${count(dead)} dead`)
+
+/** As much of a run's id as is shown, and as suffices to name the run. */
+export const shortId = (runId: string): string => runId.slice(0, 8)
+
+/** A text about a pipeline; null if the configuration has none. */
+export const inPipeline = (pipeline: string | null, text: string): string =>
+  pipeline === null ? text : `${pipeline}: ${text}`

@@ -74,7 +74,7 @@ export async function check(
         all.push(loaded)
         return loaded
       },
-      sourceOf: (loaded: Loaded) => sourceOf(loaded, around, () => undefined),
+      sourceOf: (loaded: Loaded) => sourceOf(loaded, around),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
       lookAtOutbox: (loaded: Loaded) => lookAtOutbox(loaded, around, 'owner'),
       trustFolder: around.trustFolder,

@@ -57,7 +57,7 @@ export type Database = Awaited<ReturnType<Awaited<ReturnType<typeof sqlCatalogue
 /** Reads the list. Throws OwmError; TransientError if it can't be read now. */
 export async function checkList(section: Section, folder: string, around: Surroundings): Promise<CheckedList> {
   const loaded = await loadedWith('source', section, '--list', folder)
-  const source = await sourceOf(loaded, around, () => undefined)
+  const source = await sourceOf(loaded, around)
   const timeout = AbortSignal.timeout(longestReading)
   const preview = await readAll(source, loaded, AbortSignal.any([around.signal, timeout]), around)
   around.signal.throwIfAborted()

@@ -5,7 +5,7 @@ import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientErr
 import { compact } from '../../../lists.js'
 import type { Done, Pipelines } from '../../command.js'
 import { type Surroundings, sinkOf, sourceOf } from '../../compose.js'
-import { count, plural } from '../../format.js'
+import { count, inPipeline, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { terminalWidth, wrapped } from '../../table.js'
 
@@ -45,7 +45,7 @@ export async function doctor(
   for (const pipeline of names) {
     const examined: Examined = await examine({
       configure: (without) => configure(pipeline, without),
-      sourceOf: (loaded) => sourceOf(loaded, around, () => undefined),
+      sourceOf: (loaded) => sourceOf(loaded, around),
       sinkOf: (loaded) => sinkOf(loaded, around, true),
       ownerOf: (loaded) => ownerOf(loaded, around.env),
       trustFolder: around.trustFolder,
@@ -86,10 +86,9 @@ const rankOf = (line: Line): number =>
 
 function lineInWords(line: Line): string[] {
   const { pipeline, code, found, why, todo } = line
-  const about = pipeline === null ? code : `${pipeline}: ${code}`
   const width = terminalWidth()
   return [
-    ...wrapped(`${labelOf(line).padEnd(7)} ${about}: ${found}`, width),
+    ...wrapped(`${labelOf(line).padEnd(7)} ${inPipeline(pipeline, code)}: ${found}`, width),
     ...(why === null || todo === null ? [] : [why, todo]).flatMap((text, index) =>
       wrapped(`${index === 0 ? 'why' : 'do'}: ${text}`, width - 8).map((part) => `        ${part}`),
     ),

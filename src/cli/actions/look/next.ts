@@ -7,7 +7,7 @@ import { wouldServe } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { onTimeOf, type Surroundings } from '../../compose.js'
-import { harmless, plural } from '../../format.js'
+import { harmless, inPipeline, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 
 /** A command to run, and why. */
@@ -32,7 +32,7 @@ export async function next(configure: () => Promise<Loaded[]>, around: Surroundi
 }
 
 const stepInWords = ({ pipeline, command, why }: Step, width: number): string =>
-  `  ${command.padEnd(width)}  ${pipeline === null ? '' : `${pipeline}: `}${why}`
+  `  ${command.padEnd(width)}  ${inPipeline(pipeline, why)}`
 
 async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
   const { settings, file, pipeline = null } = loaded

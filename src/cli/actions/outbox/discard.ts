@@ -6,7 +6,7 @@ import type { Discardable, DiscardFilter } from '../../../outbox/runs/discard.js
 import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
 import { durationOf, type WaitFlags, waitMsOf } from '../../flags.js'
-import { count, plural } from '../../format.js'
+import { count, plural, shortId } from '../../format.js'
 import { oneRun } from '../look/runs/one-run.js'
 import { mustConfirm } from './ask.js'
 
@@ -106,7 +106,7 @@ const runsInWords = ({ runs, tasks }: DiscardResult['discarded']): string =>
 
 function done(result: DiscardResult, verb: string): Done<DiscardResult> {
   const lines = result.runs.map(({ runId, slot, state, tasks }) => {
-    return `slot ${slot}: run ${runId.slice(0, 8)}, ${state}, ${plural(tasks, 'pending task')}`
+    return `slot ${slot}: run ${shortId(runId)}, ${state}, ${plural(tasks, 'pending task')}`
   })
   return {
     result,

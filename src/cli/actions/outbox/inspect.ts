@@ -5,7 +5,7 @@ import type { RunFacts } from '../../../outbox/inspect/ledger/facts.js'
 import type { Picture } from '../../../outbox/inspect/picture.js'
 import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed.js'
 import type { Done } from '../../command.js'
-import { age, count, plural } from '../../format.js'
+import { age, count, plural, shortId } from '../../format.js'
 import { table, terminalWidth, wrapped } from '../../table.js'
 import { runStateInWords, secondsOf, speedOf } from '../look/runs/words.js'
 
@@ -94,7 +94,7 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
     const counts = [run.read, run.rejected, run.duplicates, run.delivered, run.dead].map(count)
     const { time, rate } = speedInWords(run)
     return [
-      run.runId.slice(0, 8),
+      shortId(run.runId),
       run.slot,
       runStateInWords(run),
       ...counts,
@@ -107,7 +107,7 @@ async function tableOfRuns(runs: readonly RunFacts[], width: number): Promise<st
       !isWide && time !== '' && `${time}, ${rate} locations a second`,
       run.lastError !== null && `last error: ${run.lastError}`,
     )
-    return more.length > 0 ? wrapped(`${run.runId.slice(0, 8)}: ${more.join('; ')}`, width) : []
+    return more.length > 0 ? wrapped(`${shortId(run.runId)}: ${more.join('; ')}`, width) : []
   })
   return [...(await table(head, rows, width)), ...below]
 }
@@ -121,7 +121,7 @@ function speedInWords(run: RunFacts): { time: string; rate: string } {
 function tableOfTasks(tasks: readonly TaskReport[], width: number): Promise<string[]> {
   const rows = tasks.map((task) => [
     task.seq === null ? (task.position ?? '') : String(task.seq),
-    task.runId.slice(0, 8),
+    shortId(task.runId),
     task.state,
     String(task.attempts),
     placeOf(task),

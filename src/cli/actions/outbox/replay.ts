@@ -10,7 +10,7 @@ import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Done } from '../../command.js'
 import { depsOf, lookAtOutbox, onTimeIn, openOutbox, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
-import { count, leftIn, plural, seconds, stopwatch, tasksDelivered } from '../../format.js'
+import { count, leftIn, plural, seconds, shortId, stopwatch, tasksDelivered } from '../../format.js'
 import { type DeliveryResult, noteDelivered, noteNames, nothingSent, withOutbox } from '../delivery.js'
 import { oneRun } from '../look/runs/one-run.js'
 import { agendaOf, run as produceRun } from '../produce/produce.js'
@@ -172,7 +172,7 @@ function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
   const slot = 'slot' in filter ? filter.slot : (run?.slot ?? '')
   const open = runs.find(({ state }) => readingStates.includes(state))
   if (open)
-    throw new UsageError(`The run ${open.runId.slice(0, 8)} of the slot ${slot} isn't read to its end.`, {
+    throw new UsageError(`The run ${shortId(open.runId)} of the slot ${slot} isn't read to its end.`, {
       hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',
     })
   const isKept = run !== undefined && runs.every((each) => each.isKept || isEmpty(each)) && !runs.every(isEmpty)
@@ -184,7 +184,8 @@ function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
 const isEmpty = ({ isKept, tasks, state }: Replayable): boolean => !isKept && tasks === 0 && state === 'done'
 
 function planInWords({ from, slot, runs, tasks }: Plan, { all }: ReplayFlags): string {
-  const which = runs.length === 1 ? `run ${runs[0]?.runId.slice(0, 8)}, slot ${slot}` : `slot ${slot}`
+  const [run, ...others] = runs
+  const which = run && others.length === 0 ? `run ${shortId(run.runId)}, slot ${slot}` : `slot ${slot}`
   const but = all ? ', whether the sink holds them or not' : ', except those that the sink holds'
   return from === 'history'
     ? `${plural(tasks, 'task')} of the history (${which})${but}`

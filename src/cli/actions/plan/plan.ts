@@ -147,7 +147,7 @@ export async function readRhythms(
     import('../../../pipeline/slots/plan.js'),
     import('../../../config/filters.js'),
   ])
-  const source = await sourceOf(loaded, around, () => undefined)
+  const source = await sourceOf(loaded, around)
   const log = await around.logger()
   const last = await lastListOf(source, loaded)
   const cadence = await cadenceKept(loaded)

@@ -6,7 +6,7 @@ import type { Difference } from '../../../../outbox/inspect/tasks/places.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import type { Done, Pipelines } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
-import { count, plural } from '../../../format.js'
+import { count, plural, shortId } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { oneRun } from './one-run.js'
 import { filterOf, runsNamed, type ShownRun } from './show.js'
@@ -154,7 +154,7 @@ async function reportOf({ a, b, differences, reasons, locations }: DiffResult, w
   const rows = counts
     .filter(([key]) => a[key] !== 0 || b[key] !== 0)
     .map(([key, name]) => [name, count(a[key]), count(b[key]), a[key] === b[key] ? '' : signed(differences[key])])
-  const nameOf = ({ slot, runs }: Side): string => `${slot} (${runs.map((id) => id.slice(0, 8)).join(', ')})`
+  const nameOf = ({ slot, runs }: Side): string => `${slot} (${runs.map(shortId).join(', ')})`
   return [
     ...wrapped(`A is ${nameOf(a)}`, width),
     ...wrapped(`B is ${nameOf(b)}`, width),

@@ -11,7 +11,7 @@ import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot, slotOf } from '../../../../tasks/slot.js'
 import type { Done, Pipelines } from '../../../command.js'
 import { onTimeIn, type Surroundings } from '../../../compose.js'
-import { count, harmless, plural } from '../../../format.js'
+import { count, harmless, inPipeline, plural, shortId } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { withSink } from '../sink.js'
@@ -174,7 +174,7 @@ async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surround
 async function reportOf(listed: PipelineRuns, limit: number): Promise<string[]> {
   const { pipeline, outbox, runs, missed, due, matching, shards, error } = listed
   const width = terminalWidth()
-  const head = `${pipeline === null ? '' : `${pipeline}: `}outbox ${outbox ?? 'not known'}`
+  const head = inPipeline(pipeline, `outbox ${outbox ?? 'not known'}`)
   const total = runs.length < matching ? `${count(runs.length)} of ${plural(matching, 'run')}` : plural(matching, 'run')
   const more = runs.length < matching ? `; --limit ${limit * 10} shows more` : ''
   const { shown, left } = columnsFor(runs, width)
@@ -206,7 +206,7 @@ const counted = (head: string, words: string, of: (run: RunOfList) => number): C
 
 const always: readonly Column[] = [
   { head: 'SLOT', of: ({ slot }) => slot },
-  { head: 'RUN', of: ({ runId }) => runId.slice(0, 8) },
+  { head: 'RUN', of: ({ runId }) => shortId(runId) },
   { head: 'STATE', of: runStateInWords },
 ]
 
@@ -291,7 +291,7 @@ function notesOn(runs: readonly RunOfList[], left: readonly Column[], width: num
       !run.isAccounted && "what became of its locations doesn't add up",
       run.lastError !== null && `last error: ${run.lastError}`,
     )
-    return notes.length === 0 ? [] : wrapped(`${run.runId.slice(0, 8)}: ${notes.join('; ')}`, width)
+    return notes.length === 0 ? [] : wrapped(`${shortId(run.runId)}: ${notes.join('; ')}`, width)
   })
 }
 

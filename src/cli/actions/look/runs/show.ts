@@ -9,7 +9,7 @@ import { missedInWords } from '../../../../schedule/covers.js'
 import { normalSlot } from '../../../../tasks/slot.js'
 import type { Done, Pipelines } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
-import { age, count, plural } from '../../../format.js'
+import { age, count, inPipeline, plural } from '../../../format.js'
 import { terminalWidth, wrapped } from '../../../table.js'
 import { gapOf, standInOf } from '../stand-in.js'
 import { oneRun } from './one-run.js'
@@ -125,7 +125,6 @@ async function mustHaveRun(text: string, { names, configure }: Pipelines, around
 }
 
 function runInWords(run: ShownRun, width: number): string[] {
-  const prefix = run.pipeline === null ? '' : `${run.pipeline}: `
   const again = againInWords(run)
   const facts: [string, string][] = [
     ['state', stateInWords(run)],
@@ -148,7 +147,7 @@ function runInWords(run: ShownRun, width: number): string[] {
   const lines = facts.flatMap(([name, text]) =>
     wrapped(`${name.padEnd(10)} ${text}`, width).map((line, index) => (index === 0 ? line : `  ${line}`)),
   )
-  return [...wrapped(`${prefix}run ${run.runId}, slot ${run.slot}`, width), ...lines]
+  return [...wrapped(inPipeline(run.pipeline, `run ${run.runId}, slot ${run.slot}`), width), ...lines]
 }
 
 const optional = (name: string, isThere: boolean, text: string): [string, string][] => (isThere ? [[name, text]] : [])

@@ -2,7 +2,7 @@
 import { compact } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
-import { count, plural, seconds } from '../../../format.js'
+import { count, plural, seconds, shortId } from '../../../format.js'
 
 /** How long a run took, in milliseconds; null if unknown, for instance since some of it was sent again later. */
 export interface Speed {
@@ -82,7 +82,7 @@ export const secondsOf = (ms: number | null): string => (ms === null ? '' : seco
 /** What to do about a run, with a command, or that there is nothing to do. */
 export function nextStepOf(run: RunFacts): string {
   const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError } = run
-  const id = runId.slice(0, 8)
+  const id = shortId(runId)
   const again = `\`owm produce --slot ${slot} --again\``
   if (isBeingRead === true) return 'It is being read: wait for its end.'
   if (isBeingRead === false) return '`owm produce` reads on where it stopped.'

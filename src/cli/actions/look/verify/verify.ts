@@ -120,7 +120,7 @@ async function listedIn(
   const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
   const last = await lastRunIn(path, slot)
   if (!last) return undefined
-  const source = await sourceOf(loaded, around, () => undefined)
+  const source = await sourceOf(loaded, around)
   const [shard, own] = [shardNameIn(last.run.sourceDigest), shardNameIn(source.digest)]
   if (shard !== own) {
     const whole = shard === '' ? 'without --shard' : `with --shard ${shard}`

@@ -2,7 +2,7 @@
 import { compact } from '../../../../lists.js'
 import type { Reading } from '../../../../plugin.js'
 import { normalSlot } from '../../../../tasks/slot.js'
-import { age, count, plural } from '../../../format.js'
+import { age, count, plural, shortId } from '../../../format.js'
 import { table, terminalWidth, wrapped } from '../../../table.js'
 import { placeOfSink } from '../sink.js'
 import type { Spot } from './match.js'
@@ -78,7 +78,7 @@ function runInWords(story: RunStory, sink: string, width: number): string[] {
     at !== null && `${what === 'dead' || what === 'discarded' ? 'since' : 'stored'} ${at}`,
   )
   return [
-    ...wrapped(`${slot}: ${what} (run ${runId.slice(0, 8)}, ${state})`, width),
+    ...wrapped(`${slot}: ${what} (run ${shortId(runId)}, ${state})`, width),
     ...(taskId === null ? [] : [`  task ${taskId}`]),
     ...(details.length > 0 ? wrapped(`  ${details.join(', ')}`, width) : []),
     ...(reason === null ? [] : wrapped(`  ${reason}`, width)),

@@ -130,7 +130,7 @@ async function readList(
 ): Promise<Looked | undefined> {
   try {
     const { cadenceKept } = await import('../../../../config/filters.js')
-    const source = await sourceOf(loaded, around, () => undefined)
+    const source = await sourceOf(loaded, around)
     const cadence = await cadenceKept(loaded)
     const asked = { text, matcher, limit, cadence, now: around.now(), signal: around.signal, runs }
     const looked = await linesIn(source, asked)
