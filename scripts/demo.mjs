@@ -5,9 +5,8 @@
 import { spawnSync } from 'node:child_process'
 import { mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)))
+const root = dirname(import.meta.dirname)
 const redis = process.env.OWM_REDIS_URL
 const outbox = join('demo', 'outbox.db')
 const tasks = join('demo', 'tasks.jsonl')

@@ -3,8 +3,7 @@
  * own schemas, the declared checks and the messages in src/.
  */
 import { readFile, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import { defaultOf } from '../src/cli/format.ts'
 import { checks } from '../src/doctor/checks.ts'
 import { exampleOf, optionRows } from '../src/plugins/describe.ts'
@@ -13,7 +12,7 @@ import { sources } from '../src/sources/index.ts'
 import { isOfAll, manPage, nameOfFlag, shownIn, typed } from './man.mjs'
 import { troubleshooting } from './troubleshooting.mjs'
 
-const folder = fileURLToPath(new URL('../docs', import.meta.url))
+const folder = join(dirname(import.meta.dirname), 'docs')
 
 /** The documents as they should be: path -> text. */
 export async function documents() {
@@ -115,5 +114,5 @@ const table = (head, rows) =>
     ),
   )
 
-if (process.argv[1] === fileURLToPath(import.meta.url))
+if (process.argv[1] === import.meta.filename)
   for (const [path, text] of Object.entries(await documents())) await writeFile(path, text)

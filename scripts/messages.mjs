@@ -2,12 +2,11 @@
  * Every message that owm can print, read off the syntax of src/: the source is the registry. One that can't be read
  * is an error that names its place, unless it is somebody else's.
  */
-import { relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join, relative } from 'node:path'
 import ts from 'typescript'
 import { bound, propertyOf, Texts, withoutKeys } from './texts.mjs'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = dirname(import.meta.dirname)
 
 /** How far up, from caller to caller, the parts of a message are looked for. */
 const mostCallers = 3
@@ -36,7 +35,7 @@ function isFindable(text) {
  * @returns a list of {classes, event, text, hints, place}: an error has `classes`, its own first, all else an `event`
  */
 export function messages(passedOn) {
-  const { config } = ts.readConfigFile(`${root}tsconfig.build.json`, ts.sys.readFile)
+  const { config } = ts.readConfigFile(join(root, 'tsconfig.build.json'), ts.sys.readFile)
   const { fileNames, options } = ts.parseJsonConfigFileContent(config, ts.sys, root)
   // Names are looked up within src/ alone: what libraries declare says nothing, and takes seconds to read.
   return messagesIn(fileNames, options, passedOn)

@@ -4,11 +4,12 @@ import { delimiter, dirname, join } from 'node:path'
 
 const root = dirname(import.meta.dirname)
 const postgres = '/usr/lib/postgresql'
-const isRoot = process.platform === 'linux' && process.getuid?.() === 0
+const isLinux = process.platform === 'linux'
+const isRoot = isLinux && process.getuid?.() === 0
 
 /**
  * name: the program. debian, brew: its package. folders: where it may be besides PATH. file: of what is no program.
- * isHere: of what nobody can install.
+ * isHere: of what nobody can install. linux: elsewhere there is none, and its tests leave themselves out.
  * usedBy: what stands in the test files that need it.
  */
 const programs = [
@@ -22,33 +23,25 @@ const programs = [
   },
   { name: 'mariadbd', debian: 'mariadb-server', brew: 'mariadb', usedBy: /support\/databases\.js'/ },
   { name: 'openssl', debian: 'openssl', brew: 'openssl', usedBy: /support\/databases\.js'|'openssl'/ },
-  ...(process.platform === 'linux' ? [{ name: 'strace', debian: 'strace', usedBy: /'strace'/ }] : []),
-  ...(process.platform === 'linux' ? [{ name: 'nutcracker', debian: 'nutcracker', usedBy: /'nutcracker'/ }] : []),
+  { name: 'strace', debian: 'strace', usedBy: /'strace'/, linux: true },
+  { name: 'nutcracker', debian: 'nutcracker', usedBy: /'nutcracker'/, linux: true },
   { name: 'zsh', debian: 'zsh', brew: 'zsh', usedBy: /'zsh'/ },
   { name: 'fish', debian: 'fish', brew: 'fish', usedBy: /'fish'/ },
-  ...(process.platform === 'linux'
-    ? [{ name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'|systemd\.md'/ }]
-    : []),
+  { name: 'systemd-analyze', debian: 'systemd', usedBy: /'systemd-analyze'|systemd\.md'/, linux: true },
   { name: 'prometheus', debian: 'prometheus', brew: 'prometheus', usedBy: /'(prometheus|promtool)'/ },
   { name: 'promtool', debian: 'prometheus', brew: 'prometheus', usedBy: /'promtool'|promtool check/ },
-  ...(process.platform === 'linux'
-    ? [{ name: 'prometheus-pushgateway', debian: 'prometheus-pushgateway', usedBy: /'prometheus-pushgateway'/ }]
-    : []),
-  ...(process.platform === 'linux' ? [{ name: 'chromium', debian: 'chromium', usedBy: /support\/chromium\.js'/ }] : []),
-  ...(process.platform === 'linux'
-    ? [
-        { name: 'docker', debian: 'docker.io', usedBy: /support\/docker\.js'/ },
-        { name: 'kubectl', debian: 'kubernetes-client', usedBy: /'kubectl'/ },
-        { name: 'munged', debian: 'munge', usedBy: /support\/slurm\.js'/ },
-        { name: 'slurmctld', debian: 'slurmctld', usedBy: /support\/slurm\.js'/ },
-        { name: 'slurmd', debian: 'slurmd', usedBy: /support\/slurm\.js'/ },
-        { name: 'sbatch', debian: 'slurm-client', usedBy: /support\/slurm\.js'/ },
-        { name: 'ecflow_server', debian: 'ecflow-server', usedBy: /'ecflow\.md'/ },
-        { name: 'ecflow_client', debian: 'ecflow-client', usedBy: /'ecflow\.md'/ },
-        { name: 'cron', debian: 'cron', usedBy: /'try-cron\.sh'/ },
-        { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/ },
-      ]
-    : []),
+  { name: 'prometheus-pushgateway', debian: 'prometheus-pushgateway', usedBy: /'prometheus-pushgateway'/, linux: true },
+  { name: 'chromium', debian: 'chromium', usedBy: /support\/chromium\.js'/, linux: true },
+  { name: 'docker', debian: 'docker.io', usedBy: /support\/docker\.js'/, linux: true },
+  { name: 'kubectl', debian: 'kubernetes-client', usedBy: /'kubectl'/, linux: true },
+  { name: 'munged', debian: 'munge', usedBy: /support\/slurm\.js'/, linux: true },
+  { name: 'slurmctld', debian: 'slurmctld', usedBy: /support\/slurm\.js'/, linux: true },
+  { name: 'slurmd', debian: 'slurmd', usedBy: /support\/slurm\.js'/, linux: true },
+  { name: 'sbatch', debian: 'slurm-client', usedBy: /support\/slurm\.js'/, linux: true },
+  { name: 'ecflow_server', debian: 'ecflow-server', usedBy: /'ecflow\.md'/, linux: true },
+  { name: 'ecflow_client', debian: 'ecflow-client', usedBy: /'ecflow\.md'/, linux: true },
+  { name: 'cron', debian: 'cron', usedBy: /'try-cron\.sh'/, linux: true },
+  { name: 'tini', debian: 'tini', usedBy: /support\/docker\.js'/, linux: true },
   // What starts daemons, containers and namespaces of its own.
   { name: 'root on Linux', isHere: isRoot, usedBy: /support\/(docker|slurm)\.js'|'(try-cron\.sh|ecflow\.md)'/ },
   { name: 'spin', debian: 'spin', brew: 'spin', usedBy: /'spin'/ },
@@ -64,7 +57,8 @@ const programs = [
 /** Those that aren't on this machine. */
 export const missingPrograms = () =>
   programs.filter(
-    ({ name, folders, file, isHere = file === undefined ? isThere(name, folders) : existsSync(file) }) => !isHere,
+    ({ name, folders, file, linux, isHere = file === undefined ? isThere(name, folders) : existsSync(file) }) =>
+      (isLinux || !linux) && !isHere,
   )
 
 /** The test files that can't run without these programs: their paths in the project, and the programs' names. */

@@ -1,13 +1,12 @@
 /** `npm run screenshots [FOLDER]`: the pictures in docs/images: of a terminal, and of a report on three days. */
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import { Chromium } from '../test/support/chromium.ts'
 import { makeScene, owmAt } from '../test/support/report-scene.ts'
 import { terminal } from './terminal.mjs'
 
-const images = process.argv[2] ?? fileURLToPath(new URL('../docs/images', import.meta.url))
+const images = process.argv[2] ?? join(dirname(import.meta.dirname), 'docs', 'images')
 const hour = 3_600_000
 const begin = Date.parse('2026-11-24T00:00:20Z')
 

@@ -1,10 +1,9 @@
 /** A picture of a terminal, as SVG: what owm really printed in a folder with cities, through an outage of two hours. */
 import { mkdtemp, realpath, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import { owmAt } from '../test/support/report-scene.ts'
 
-const root = fileURLToPath(new URL('..', import.meta.url))
+const root = dirname(import.meta.dirname)
 const cities = join(root, 'examples', 'world-cities.csv')
 const day = (time) => `2026-11-26T${time}Z`
 

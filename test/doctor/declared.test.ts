@@ -79,6 +79,6 @@ it('the type of a file system is that of the last mount above a folder', () => {
   ].join('\n')
   expect(
     ['/etc', '/srv', '/srv/data', '/srv/my disk/a', '/srvother/x', '/srv/over'].map((at) => typeIn(mounts, at)),
-  ).toEqual([...['ext4', 'nfs4', 'nfs4', 'cifs', 'tmpfs', 'fuse.sshfs']])
+  ).toEqual(['ext4', 'nfs4', 'nfs4', 'cifs', 'tmpfs', 'fuse.sshfs'])
   expect(typeIn('', '/srv')).toBeUndefined()
 })

@@ -95,7 +95,10 @@ describe('imports', () => {
     for (const { path, text } of code) {
       const words = text.match(/[\w$]+/g) ?? []
       for (const [, name = ''] of text.matchAll(/\b(?:from|import\(|import)\s*'(\.[^']+)'/g)) {
-        const target = posix.join(dirname(path), name).replace(/^dist\//, 'src/').replace(/\.js$/, '.ts')
+        const target = posix
+          .join(dirname(path), name)
+          .replace(/^dist\//, 'src/')
+          .replace(/\.js$/, '.ts')
         wordsOfImporters.set(target, new Set([...(wordsOfImporters.get(target) ?? []), ...words]))
       }
     }
