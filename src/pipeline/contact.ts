@@ -41,7 +41,7 @@ export class Contact {
   /** The first comparison. */
   #making: Promise<boolean> | undefined
   /** Why the sink didn't answer before the first comparison. */
-  #failed: unknown
+  #earlyFailure: unknown
   #attachment: Attachment | undefined
   #generation: number | undefined
   /** The last task that the sink has taken; `seq` is 0 if there is none. */
@@ -53,7 +53,7 @@ export class Contact {
   constructor(deps: Deps) {
     this.#deps = deps
     this.#receipts = new Receipts((slot, timeoutMs) =>
-      this.#askFirst((sink) => sink.receipts?.(deps.pipeline, slot), timeoutMs ?? patienceMs),
+      this.#askBeforeComparing((sink) => sink.receipts?.(deps.pipeline, slot), timeoutMs ?? patienceMs),
     )
   }
 
@@ -132,11 +132,14 @@ export class Contact {
   }
 
   /** Undefined if the sink can't be asked this, or the answer is late. A failure counts as the comparison's first. */
-  async #askFirst<T>(question: (sink: Sink) => Promise<T> | undefined, timeoutMs: number): Promise<T | undefined> {
+  async #askBeforeComparing<T>(
+    question: (sink: Sink) => Promise<T> | undefined,
+    timeoutMs: number,
+  ): Promise<T | undefined> {
     try {
       return await orLate(timeoutMs, this.sink().then(question))
     } catch (error) {
-      this.#failed = error
+      this.#earlyFailure = error
       throw error
     }
   }
@@ -159,7 +162,7 @@ export class Contact {
     const search = sink.taskIds?.bind(sink)
     /** False if the outbox turned out to be a copy: it has a new id now. */
     const attachOnce = async (): Promise<boolean> => {
-      this.#endFirst()
+      this.#throwEarlyFailure()
       // guard: epoch-for-each-try
       const attachment = await outbox.sinks.raiseEpoch()
       step('epoch:raised')
@@ -195,7 +198,12 @@ export class Contact {
     const address = addressNoted(sink, this.#deps.sink.name)
     const askPosition = sink.position?.bind(sink)
     for (let copies = 0; copies < maxCopies; copies++) {
-      const position = askPosition ? await this.attempt(() => this.#endFirst() ?? askPosition(outbox.id)) : null
+      const position = askPosition
+        ? await this.attempt(async () => {
+            this.#throwEarlyFailure()
+            return askPosition(outbox.id)
+          })
+        : null
       const found = await outbox.reconcilePosition({ address, position, from })
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind !== 'copy') return
@@ -215,10 +223,10 @@ export class Contact {
     )
   }
 
-  /** Throws what `#askFirst` failed with, once. */
-  #endFirst(): undefined {
-    const failed = this.#failed
-    this.#failed = undefined
+  /** Throws what `#askBeforeComparing` failed with, if it did, once. */
+  #throwEarlyFailure(): void {
+    const failed = this.#earlyFailure
+    this.#earlyFailure = undefined
     if (failed !== undefined) throw failed
   }
 

@@ -15,10 +15,10 @@ import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { cadenceCheck, cadenceOf } from './input/cadence.js'
 import { IntakeBuffer } from './input/intake.js'
+import { knownOf } from './input/known-tasks.js'
 import { type Given, isEnough, type Minimum, minimumOf, nothingGiven, tooFew } from './input/minimum.js'
 import { Positions } from './input/positions.js'
 import type { Rejects } from './input/rejects.js'
-import { knownOf } from './input/served.js'
 import type { ProduceDeps, Progress } from './parts.js'
 
 /** The most delivery batches that gather in memory while a transaction is written. */

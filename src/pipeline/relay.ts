@@ -66,7 +66,7 @@ class Relay {
   readonly #options: RelayOptions
   readonly #contact: Contact
   #left: number
-  #underWay: Sent[] = []
+  #inFlight: Sent[] = []
   /** Since the sink last got further than ever before. */
   #comparisons = 0
   #furthest = 0
@@ -94,9 +94,9 @@ class Relay {
       // Both are read before the outbox, so that no news is missed meanwhile.
       const { ended, news } = feed
       await this.#fill()
-      const [head] = this.#underWay
+      const [head] = this.#inFlight
       if (head) {
-        const hasRoom = this.#underWay.length < this.#contact.maxInFlight
+        const hasRoom = this.#inFlight.length < this.#contact.maxInFlight
         if (hasRoom && !ended && (await isFirst(news, head.answer))) continue
         await this.#finish(head)
       } else if (!ended) await news
@@ -130,9 +130,9 @@ class Relay {
   async #fill(): Promise<void> {
     const { outbox } = this.#deps
     for (;;) {
-      const last = this.#underWay.at(-1)?.batch
-      const left = this.#left - sumOf(this.#underWay, ({ batch }) => batch.count)
-      if (left <= 0 || (last && this.#underWay.length >= this.#contact.maxInFlight)) return
+      const last = this.#inFlight.at(-1)?.batch
+      const left = this.#left - sumOf(this.#inFlight, ({ batch }) => batch.count)
+      if (left <= 0 || (last && this.#inFlight.length >= this.#contact.maxInFlight)) return
       const batch = last ? await outbox.queue.behind(last, left) : await outbox.queue.after(outbox.ackedSeq, left)
       if (!batch) return
       step('batch:loaded')
@@ -142,7 +142,7 @@ class Relay {
       // guard: one-writer
       await outbox.checkEpoch()
       // guard: sent-before-acknowledged
-      this.#underWay.push(this.#send(batch, last))
+      this.#inFlight.push(this.#send(batch, last))
     }
   }
 
@@ -171,7 +171,7 @@ class Relay {
       const { runId, slot, firstSeq, count, link } = batch
       log.debug({ event: 'batch-refused', runId, slot, firstSeq, count }, 'a batch was refused: its halves are tried')
       // What was sent behind it would come between the halves.
-      const [head, ...others] = this.#underWay
+      const [head, ...others] = this.#inFlight
       if (head?.batch.firstSeq === firstSeq) await settled(others)
       const middle = Math.ceil(count / 2)
       const first = batch.slice(0, middle).at(link ? { link } : {})
@@ -193,7 +193,7 @@ class Relay {
     })
     if (!outcomes) return
     step('batch:answered')
-    this.#underWay.shift()
+    this.#inFlight.shift()
     const batch = head.batch.slice(0, outcomes.length)
     const refused = new Map<number, string>()
     for (const [index, outcome] of outcomes.entries())
@@ -217,9 +217,9 @@ class Relay {
     return this.#contact.attempt(async () => {
       if (!sent) {
         await this.#deps.outbox.checkEpoch()
-        this.#underWay = [this.#send(head.batch, undefined)]
+        this.#inFlight = [this.#send(head.batch, undefined)]
       }
-      const answer = await (sent ?? this.#underWay[0])?.answer
+      const answer = await (sent ?? this.#inFlight[0])?.answer
       sent = undefined
       if (answer && 'outcomes' in answer) return answer.outcomes
       await this.#letGo() // retry only once the sink has no more in flight
@@ -254,8 +254,8 @@ class Relay {
 
   /** Waits for all that is in flight, and ignores the answers. */
   async #letGo(): Promise<void> {
-    const sent = this.#underWay
-    this.#underWay = []
+    const sent = this.#inFlight
+    this.#inFlight = []
     await settled(sent)
   }
 }

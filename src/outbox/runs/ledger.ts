@@ -95,6 +95,11 @@ export class Ledger {
     return this.#find({ slot })
   }
 
+  /** The runs whose tasks a run is compared with, itself among them: one that reads its slot again has no others. */
+  async comparedWith(run: RunRow): Promise<RunRow[]> {
+    return run.again ? [run] : currentOf(await this.ofSlot(run.slot))
+  }
+
   /** Throws OutboxError if there is no such run. */
   async run(runId: string): Promise<RunRow> {
     const [run] = await this.#find({ runId })

@@ -1,6 +1,5 @@
 /** Compares a run's suspects exactly: those that, by the Bloom filters, its slot may have had before. */
 import type { Outbox, RunRow, StoredRejection } from '../../outbox/outbox.js'
-import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { parseJson } from '../../tasks/json/parse.js'
@@ -73,9 +72,8 @@ interface StoredTask {
 /** The tasks that the slot has under these ids. */
 async function storedUnder(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, StoredTask>> {
   const found = new Map<string, StoredTask>()
-  const ofSlot = run.again ? [run] : currentOf(await outbox.ledger.ofSlot(run.slot))
   let own = 0
-  for await (const batch of outbox.intake.idsOf(ofSlot)) {
+  for await (const batch of outbox.intake.idsOf(await outbox.ledger.comparedWith(run))) {
     const isOwn = batch.run === run.id
     for (const [index, id] of batch.ids.entries()) {
       if (!ids.has(id)) continue

@@ -6,11 +6,11 @@ import { type Batch, BatchWriter } from '../../tasks/batch.js'
 import { IdSum } from '../../tasks/ids/sum.js'
 import { cadenceOf, dueIn } from './cadence.js'
 import { checkedIn, type Judge, judgeIn, rejectionOf, type Why } from './judge.js'
+import type { KnownTasks } from './known-tasks.js'
 import type { Given } from './minimum.js'
 import type { PlacedBatch } from './pages.js'
 import type { Positions } from './positions.js'
 import type { Rejects } from './rejects.js'
-import type { KnownTasks } from './served.js'
 
 /** Yield to the event loop after this many records, so that replies from SQLite and the sink are processed. */
 const recordsATurn = 100

@@ -17,7 +17,7 @@ import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
-import { shardNameIn, shardOf } from '../../tasks/slot.js'
+import { isSameShard, shardOf } from '../../tasks/slot.js'
 import type { SourceDeps } from '../parts.js'
 import type { RunSettings } from './agenda.js'
 
@@ -66,7 +66,7 @@ export async function enterRun(
   const open = earlier.find((run) => readingStates.includes(run.state))
   if (open) return goOnWith(open, false)
   const last = earlier.at(-1)
-  if (options.once && last && isOver(last) && shardNameIn(last.sourceDigest) === shardNameIn(source.digest))
+  if (options.once && last && isOver(last) && isSameShard(last, { sourceDigest: source.digest }))
     return goOnWith(last, true)
   const isReplay = options.replay !== undefined
   // guard: again-once

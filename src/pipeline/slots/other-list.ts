@@ -8,7 +8,7 @@ import { readStates } from '../../outbox/sqlite/run-states.js'
 import type { Receipt } from '../../plugin.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
 import { IdSum, sumOfKnown } from '../../tasks/ids/sum.js'
-import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
+import { isSameShard, shardOf, slotOf } from '../../tasks/slot.js'
 import { plural } from '../../words.js'
 import { cadenceOf, dueIn } from '../input/cadence.js'
 import { checkedIn, textJudgeIn } from '../input/judge.js'
@@ -50,8 +50,7 @@ export function otherListOf(last: RunRow, ofSlot: readonly RunRow[]): OtherList 
 const hasList = (run: RunRow): boolean =>
   run.state !== 'missed' && (run.state !== 'discarded' || run.readAt !== null) && !isNoted(run)
 
-const ofShard = (runs: readonly RunRow[], { sourceDigest }: RunRow): RunRow[] =>
-  runs.filter((run) => shardNameIn(run.sourceDigest) === shardNameIn(sourceDigest))
+const ofShard = (runs: readonly RunRow[], run: RunRow): RunRow[] => runs.filter((other) => isSameShard(other, run))
 
 const tasksOf = (runs: readonly RunRow[]): number => sumOf(runs, ({ persisted }) => persisted)
 

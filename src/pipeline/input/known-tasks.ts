@@ -8,7 +8,6 @@
 import { hash } from 'node:crypto'
 import { sumOf } from '../../lists.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import { currentOf } from '../../outbox/runs/whole-slots.js'
 import { hexNumber } from '../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../tasks/ids/numbers.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
@@ -25,11 +24,11 @@ export interface KnownTasks {
 
 export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<KnownTasks> {
   const own = of.id
-  const ofSlot = of.again ? [of] : currentOf(await ledger.ofSlot(of.slot))
-  const earlier = ofSlot.filter(({ id }) => id !== own)
+  const compared = await ledger.comparedWith(of)
+  const earlier = compared.filter(({ id }) => id !== own)
   const seen = new SeenIds()
   const served = new ServedTasks(sumOf(earlier, ({ persisted }) => persisted))
-  for await (const { run, ids, parsed } of intake.idsOf(ofSlot)) {
+  for await (const { run, ids, parsed } of intake.idsOf(compared)) {
     for (const [index, id] of ids.entries()) {
       const digits = id.replaceAll('-', '')
       // guard: served-known
