@@ -92,7 +92,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const work = new Work(deps)
   const { delivered, due, errors, rejects } = work
   const entered = await enterSlots(options, deps, work)
-  const { run, isReadBefore, missed, slots } = entered
+  const { run, isReadBefore, missed, unfinished } = entered
   const isRelayed = await readAndRelay(options, deps, entered, work)
   // Delete nothing that hasn't been compared with the sink.
   if (isRelayed && !deps.signal.aborted)
@@ -102,7 +102,7 @@ export async function produce(options: ProduceOptions, deps: ProduceDeps): Promi
   const ofSlot = await outbox.ledger.ofSlot(run.slot)
   const read = readInstead(run, ofSlot)
   errors.push(...(await undelivered(delivered, deps)))
-  const earlierSlots = [...slots, ...slotsOf(due)]
+  const earlierSlots = [...unfinished, ...slotsOf(due)]
   // guard: dead-told-again
   if (options.flush && delivered.refused === 0)
     errors.push(...refusedBefore(await outbox.deadLetters.ofSlots([...earlierSlots, run.slot]), deps.sink.name))
@@ -176,12 +176,12 @@ async function finishOpenRuns(options: ProduceOptions, deps: ProduceDeps, work: 
   }
 }
 
-/** Enters this start's slots; also returns all slots that aren't whole. Closes the sink only if it throws. */
+/** Enters this start's slots; also returns the slots of all unfinished runs. Closes the sink only if it throws. */
 async function enterSlots(
   { agenda, namespace, cadence, ...options }: ProduceOptions,
   deps: ProduceDeps,
   { contact, due }: Work,
-): Promise<Entered & { slots: string[]; receipts: readonly Receipt[] }> {
+): Promise<Entered & { unfinished: string[]; receipts: readonly Receipt[] }> {
   const { outbox, source, schedule } = deps
   try {
     if (options.flush) await contact.announce()
@@ -190,11 +190,11 @@ async function enterSlots(
     // guard: behind-receipts
     if (schedule) await startAfterReceipts({ ...deps, schedule }, contact, { namespace, cadence }, agenda.upTo)
     const slots = await agenda.slots(deps)
-    const slot = slots.at(-1) ?? ''
+    const slot = slots.at(-1) ?? '' // this start's own
     await leaveOtherShards(outbox, source, slot)
-    let found: Where = { receipts: [], isServed: false, isElsewhere: false, isReceiptGone: false }
-    // The last slot is this start's own.
-    for (const each of slots) found = await whereIs(each, { ...options, namespace }, deps, contact)
+    const where = (each: string): Promise<Where> => whereIs(each, { ...options, namespace }, deps, contact)
+    for (const other of slots.slice(0, -1)) await where(other) // notes those that are served, or throws
+    const found = await where(slot)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda
     const again = options.again || found.isReceiptGone
@@ -210,8 +210,8 @@ async function enterSlots(
     step('run:started')
     deps.onRun?.(run)
     deps.log.info({ event: 'run-started', runId: run.runId, slot: run.slot }, 'a run begins')
-    const unfinished = await outbox.ledger.unfinished()
-    return { ...entered, slots: unfinished.map(({ slot }) => slot), receipts: found.receipts }
+    const unfinished = (await outbox.ledger.unfinished()).map((each) => each.slot)
+    return { ...entered, unfinished, receipts: found.receipts }
   } catch (error) {
     await contact.close()
     throw error
