@@ -84,7 +84,7 @@ export async function openOutbox(
   const { batchSize } = settings.flush
   const claim = await claimOf(loaded, env, as)
   const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
-  const waiting = { wait: waitMs > 0, waitMs, waitAlone, onWait }
+  const waiting = { waitMs, waitAlone, onWait }
   const masked = (text: string): string => secrets.redact(text)
   const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, masked, onClose, signal, now }
   return Outbox.open(path, claim ? { ...options, claim } : options)

@@ -47,27 +47,25 @@ export type { RunRow } from './sqlite/entities.js'
 interface OpenOptions {
   /** This process' command, such as `owm produce`, to tell others who holds the outbox. */
   command: string
-  /** Wait for the lock instead of throwing. */
-  wait: boolean
-  /** Milliseconds to wait at most. */
-  waitMs?: number
+  /** Milliseconds to wait for the lock at most; 0: throw at once. */
+  waitMs: number
   /** Throw OutboxBusyError if another process with this option is waiting already. */
   waitAlone?: boolean
   /** Called before waiting. `holder`: who holds the outbox, in words. */
   onWait?(holder: string): void
   /** Tasks in a batch, 1 or more: a row of the outbox, and one delivery. */
   batchSize: number
-  /** Create a missing outbox (the default), or throw OutboxError. */
-  create?: boolean
-  /** Accept a folder in which other users may replace files. Default: false. */
-  trustFolder?: boolean
+  /** Create a missing outbox, or throw OutboxError. */
+  create: boolean
+  /** Accept a folder in which other users may replace files. */
+  trustFolder: boolean
   signal: AbortSignal
   /** The owner that the outbox must have; undefined for any. */
   claim?: Claim
-  /** Removes secrets from errors and reasons before they are stored. Default: nothing is removed. */
-  masked?(text: string): string
-  /** Rejections that are kept. Default: 10,000. */
-  keepRejected?: number
+  /** Removes secrets from errors and reasons before they are stored. */
+  masked(text: string): string
+  /** Rejections that are kept. */
+  keepRejected: number
   /** Called with a view of the outbox before it is closed. Its errors are ignored. */
   onClose?: ((view: View) => Promise<void>) | undefined
   now(): number
@@ -97,7 +95,7 @@ export class Outbox {
   readonly #options: OpenOptions
 
   private constructor(database: Database, lock: FileLock, memory: Memory, options: OpenOptions) {
-    const { now, batchSize, keepRejected = 10_000 } = options
+    const { now, batchSize, keepRejected } = options
     const { row, state, sinks } = memory
     this.path = database.path
     this.batchSize = batchSize
@@ -121,7 +119,7 @@ export class Outbox {
     const lock = await guarded(path, () => takeLock(path, options))
     if (!lock)
       throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, {
-        hint: options.wait ? 'Wait for its end.' : 'Wait for its end, or start with --wait.',
+        hint: options.waitMs > 0 ? 'Wait for its end.' : 'Wait for its end, or start with --wait.',
       })
     step('outbox:locked')
     try {
@@ -302,7 +300,7 @@ export class Outbox {
   }
 }
 
-async function prepareFolder(path: string, { create = true, trustFolder = false }: OpenOptions): Promise<void> {
+async function prepareFolder(path: string, { create, trustFolder }: OpenOptions): Promise<void> {
   await checkLength(path)
   const stats = await checkDatabase(path)
   // If there is a lock file, another owm may be creating the outbox: openForWriting checks again under the lock.
@@ -318,16 +316,16 @@ const holderNow = ({ command, now }: OpenOptions, before: string | null): string
 /** Milliseconds after which another process' `isLocked` has released the lock again. */
 const briefMs = 20
 
-/** Undefined if another process holds it, unless `wait` is set. */
+/** Undefined if another process holds it and doesn't release it in time. */
 async function takeLock(path: string, options: OpenOptions): Promise<FileLock | undefined> {
-  const { wait, waitMs = Number.POSITIVE_INFINITY, waitAlone = false, signal } = options
+  const { waitMs, waitAlone = false, signal } = options
   const file = `${path}-lock`
   let free = await FileLock.tryTake(file)
   if (!free) {
     await sleep(briefMs) // another process' `isLocked` holds it for a moment
     free = await FileLock.tryTake(file)
   }
-  if (free || !wait) return free
+  if (free || waitMs === 0) return free
   const turn = waitAlone ? await FileLock.tryTake(`${path}-waiting`) : undefined
   // guard: one-waiting-flush
   if (waitAlone && !turn)

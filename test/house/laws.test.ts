@@ -263,7 +263,7 @@ it('unit tests start no server and no process', () => {
   const isUnit = (path: string): boolean => path.endsWith('.test.ts') && !others.test(path)
   const starting = [
     /^import .* from 'node:child_process'/m,
-    /^import .* from '.*\/support\/(?!cli|conditions|locations)/m,
+    /^import .* from '.*\/support\/(?!cli|conditions|locations|open-outbox)/m,
     /^import \{[^}]*\b(owm|owmJson|startOwm)\b[^}]*\} from '.*\/support\/cli/m,
   ]
   const unit = ours.filter(({ path }) => isUnit(path))

@@ -1,14 +1,13 @@
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { totalsOf } from '../../src/outbox/inspect/totals.js'
-import { Outbox } from '../../src/outbox/outbox.js'
 import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
+import { openOutbox } from '../support/open-outbox.js'
 
 test('a lazy acknowledgement is written after some batches, however small they are', async () => {
   const path = join(await temporaryFolder(), 'outbox.db')
-  const { signal } = new AbortController()
-  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
+  const outbox = await openOutbox(path)
   const onDisk = async (): Promise<number> => {
     const totals = await totalsOf(path)
     return 30 - (totals?.pending ?? 0)

@@ -8,12 +8,12 @@ import { root, temporaryFolder } from '../support/cli.js'
 
 /** Opens an outbox and closes it again until its standard input ends; prints how often. */
 const opener = `
-  const { Outbox } = await import(${JSON.stringify(pathToFileURL(join(root, 'src/outbox/outbox.ts')).href)})
-  const options = { command: 'test', wait: true, batchSize: 1, signal: new AbortController().signal, now: Date.now }
+  const { openOutbox } = await import(${JSON.stringify(pathToFileURL(join(root, 'test/support/open-outbox.ts')).href)})
+  const options = { waitMs: Infinity, batchSize: 1 }
   let isEnded = false
   process.stdin.on('end', () => { isEnded = true }).resume()
   let times = 0
-  for (; !isEnded; times++) await (await Outbox.open(process.argv[1], options)).close()
+  for (; !isEnded; times++) await (await openOutbox(process.argv[1], options)).close()
   console.log(times)`
 
 test('an outbox can be looked at while others start and stop working on it', async () => {

@@ -4,20 +4,20 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import { expect, onTestFinished, test } from 'vitest'
 import { write } from '../../src/outbox/chain/position.js'
 import { Sinks } from '../../src/outbox/chain/sinks.js'
-import { Outbox } from '../../src/outbox/outbox.js'
+import type { Outbox } from '../../src/outbox/outbox.js'
 import { Queue } from '../../src/outbox/queue.js'
 import { Database } from '../../src/outbox/sqlite/database.js'
 import { OutboxState, readState } from '../../src/outbox/state.js'
 import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
+import { openOutbox } from '../support/open-outbox.js'
 
 const slot = '2026-11-23T10:00:00Z'
 
 /** An outbox with three pending tasks. */
 async function outboxWithThree(): Promise<Outbox> {
   const path = join(await temporaryFolder(), 'outbox.db')
-  const { signal } = new AbortController()
-  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
+  const outbox = await openOutbox(path)
   const given = { slot, slotGiven: true, source: 'test', sourceDigest: '', ...plainSettings }
   const { run } = await outbox.ledger.start(given)
   const tasks = [1, 2, 3].map((n) => `{"task_id":"00000000-0000-5000-8000-00000000000${n}"}`)
@@ -29,7 +29,7 @@ async function outboxWithThree(): Promise<Outbox> {
 test('a sink that was met, and how far it is, is known in the very next turn', async () => {
   const outbox = await outboxWithThree()
   await outbox.close()
-  const database = await Database.openForWriting(outbox.path)
+  const database = await Database.openForWriting(outbox.path, { create: false, masked: String })
   onTestFinished(() => database.close())
   const state = await OutboxState.of(database, await readState(database))
   const sinks = await Sinks.of(database, state)

@@ -1,16 +1,16 @@
 /** The pipeline's dependencies in this process: a new outbox, a sink, no retries, and a log that nobody reads. */
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import { Outbox } from '../../src/outbox/outbox.js'
 import type { Deps } from '../../src/pipeline/parts.js'
 import { Resilience } from '../../src/pipeline/retry.js'
 import type { Sink } from '../../src/plugin.js'
 import { temporaryFolder } from '../support/cli.js'
+import { openOutbox } from '../support/open-outbox.js'
 
 export async function partsWith(open: () => Promise<Sink>): Promise<Deps> {
   const path = join(await temporaryFolder(), 'outbox.db')
   const { signal } = new AbortController()
-  const outbox = await Outbox.open(path, { command: 'test', wait: false, batchSize: 500, signal, now: Date.now })
+  const outbox = await openOutbox(path, { signal })
   onTestFinished(() => outbox.close())
   const silent = (): void => undefined
   return {

@@ -6,13 +6,13 @@ import { produce } from '../../src/pipeline/produce.js'
 import { Resilience } from '../../src/pipeline/retry.js'
 import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { temporaryFolder } from '../support/cli.js'
-import { guard, log, memory, openOutbox, slot, sourceOf } from '../support/fuzz-outbox.js'
+import { fuzzOutbox, guard, log, memory, slot, sourceOf } from '../support/fuzz-outbox.js'
 
 it('a start that fails between its run and the relay leaves no sink open', async () => {
   const folder = await temporaryFolder()
   const list = join(folder, 'list.csv')
   await writeFile(list, 'city,latitude,longitude\nHere,1,2\n')
-  const outbox = await openOutbox(join(folder, 'o.db'))
+  const outbox = await fuzzOutbox(join(folder, 'o.db'))
   onTestFinished(() => outbox.close())
   const { sink } = memory()
   let open = 0

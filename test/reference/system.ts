@@ -6,12 +6,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { isOwmError, type OwmError } from '../../src/errors/index.js'
-import { Outbox } from '../../src/outbox/outbox.js'
+import type { Outbox } from '../../src/outbox/outbox.js'
 import { moves } from '../../src/outbox/sqlite/run-states.js'
 import type { Deps } from '../../src/pipeline/parts.js'
 import { Resilience } from '../../src/pipeline/retry.js'
 import type { Logger } from '../../src/plugin.js'
 import type { Step } from '../../src/trace.js'
+import { openOutbox } from '../support/open-outbox.js'
 import { type Facts, factsOf, movesNoted, noteMoves } from './facts.js'
 import { type InFlight, Line } from './line.js'
 import { type Fault, type Kind, Server } from './server.js'
@@ -162,11 +163,4 @@ export class System {
   }
 }
 
-export const opened = (path: string): Promise<Outbox> =>
-  Outbox.open(path, {
-    command: 'model',
-    wait: false,
-    batchSize,
-    signal: new AbortController().signal,
-    now: () => Date.now(),
-  })
+export const opened = (path: string): Promise<Outbox> => openOutbox(path, { batchSize })

@@ -5,7 +5,7 @@
 import { join } from 'node:path'
 import * as fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { Outbox, type RunRow } from '../../src/outbox/outbox.js'
+import type { Outbox, RunRow } from '../../src/outbox/outbox.js'
 import { type Cadence, dueIn, rhythms } from '../../src/pipeline/input/cadence.js'
 import { plainSettings } from '../../src/pipeline/slots/agenda.js'
 import { newestWindow } from '../../src/schedule/windows.js'
@@ -13,6 +13,7 @@ import { Rejection } from '../../src/tasks/rejection.js'
 import { slotOf } from '../../src/tasks/slot.js'
 import { temporaryFolder } from '../support/cli.js'
 import { locationOf, placed } from '../support/locations.js'
+import { openOutbox } from '../support/open-outbox.js'
 
 const hourMs = 3_600_000
 const start = Date.parse('2026-11-20T00:00:00Z')
@@ -41,7 +42,7 @@ test('no window goes out twice, and each is delivered or skipped', async () => {
   let number = 0
   await fc.assert(
     fc.asyncProperty(events, async (happened) => {
-      const outbox = await openOutbox(join(folder, `${++number}.db`))
+      const outbox = await opened(join(folder, `${++number}.db`))
       try {
         await tryOut(outbox, happened)
       } finally {
@@ -53,7 +54,7 @@ test('no window goes out twice, and each is delivered or skipped', async () => {
 })
 
 test('a slot with milliseconds is after that of its second, whatever their texts say', async () => {
-  const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
+  const outbox = await opened(join(await temporaryFolder(), 'o.db'))
   const given = { source: 's', sourceDigest: 'd', namespace: '', cadence: '{"rules":[]}', from: start - hourMs }
   const begin = async (slot: string) => (await outbox.ledger.start({ ...given, slot, slotGiven: true })).run
   try {
@@ -73,7 +74,7 @@ test('a slot with milliseconds is after that of its second, whatever their texts
 test.each(['oldest', 'newest'])(
   'the run behind several that were missed, %s first, gets the intervals of all',
   async (first) => {
-    const outbox = await openOutbox(join(await temporaryFolder(), 'o.db'))
+    const outbox = await opened(join(await temporaryFolder(), 'o.db'))
     const { ledger } = outbox
     const startAt = (...hours: number[]) => {
       const rows = hours.map((hour) => ({ slot: slotOf(start + hour * hourMs), from: start + (hour - 1) * hourMs }))
@@ -163,11 +164,4 @@ async function read({ ledger }: Outbox, run: RunRow, seen: Seen): Promise<void> 
   await ledger.endChecking(run)
 }
 
-const openOutbox = (path: string): Promise<Outbox> =>
-  Outbox.open(path, {
-    command: 'test',
-    wait: false,
-    batchSize: 10,
-    now: () => start,
-    signal: new AbortController().signal,
-  })
+const opened = (path: string): Promise<Outbox> => openOutbox(path, { batchSize: 10, now: () => start })

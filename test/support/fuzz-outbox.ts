@@ -1,13 +1,14 @@
 /** Produces into an outbox, in this process, and looks at what came of it. */
 import { dirname } from 'node:path'
 import { expect } from 'vitest'
-import { Outbox } from '../../src/outbox/outbox.js'
+import type { Outbox } from '../../src/outbox/outbox.js'
 import type { SourceDeps } from '../../src/pipeline/parts.js'
 import { type ProduceSummary, produce } from '../../src/pipeline/produce.js'
 import { Resilience } from '../../src/pipeline/retry.js'
 import { oneSlot, plainSettings } from '../../src/pipeline/slots/agenda.js'
 import type { Logger, Sink } from '../../src/plugin.js'
 import staticList from '../../src/sources/static-list/index.js'
+import { openOutbox } from './open-outbox.js'
 
 export const log: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 export const slot = '2026-11-23T10:00:00Z'
@@ -47,14 +48,7 @@ export function memory(): { tasks: string[]; sink: { name: string; open(): Promi
   }
 }
 
-export const openOutbox = (path: string): Promise<Outbox> =>
-  Outbox.open(path, {
-    command: 'fuzz',
-    wait: false,
-    batchSize: 10,
-    signal: new AbortController().signal,
-    now: Date.now,
-  })
+export const fuzzOutbox = (path: string): Promise<Outbox> => openOutbox(path, { batchSize: 10 })
 
 export interface Produced {
   summary: ProduceSummary
@@ -64,7 +58,7 @@ export interface Produced {
 
 export async function produceInto(path: string, source: SourceDeps, at = slot): Promise<Produced> {
   const { tasks, sink } = memory()
-  const outbox = await openOutbox(path)
+  const outbox = await fuzzOutbox(path)
   try {
     const summary = await produce(
       { ...plainSettings, agenda: oneSlot(at, true), flush: true, keepTasks: 100_000, keepRuns: 1_000 },

@@ -60,7 +60,7 @@ export class Database {
    */
   static async openForWriting(
     path: string,
-    { create = true, masked }: { create?: boolean; masked?: ((text: string) => string) | undefined } = {},
+    { create, masked }: { create: boolean; masked: (text: string) => string },
   ): Promise<Database> {
     return guarded(path, async () => {
       const isNew = !(await checkDatabase(path))?.size
@@ -71,7 +71,7 @@ export class Database {
       try {
         const database = await Database.#openPrepared(path)
         database.isNew = isNew
-        if (masked) database.masked = masked
+        database.masked = masked
         return database
       } catch (error) {
         await removeEmpty(path).catch(() => undefined) // best effort: an empty file does no harm

@@ -62,7 +62,17 @@ process.once('message', async (job: Job) => {
 })
 
 async function run({ what, slot, outbox: path, source, sink, deliver, batchSize }: Job): Promise<Report> {
-  const outbox = await Outbox.open(path, { command: 'owm/testing', wait: true, batchSize, signal, now: Date.now })
+  const outbox = await Outbox.open(path, {
+    command: 'owm/testing',
+    waitMs: Number.POSITIVE_INFINITY,
+    batchSize,
+    create: true,
+    trustFolder: false,
+    masked: (text) => text,
+    keepRejected: 10_000,
+    signal,
+    now: Date.now,
+  })
   try {
     const guard = new Resilience({
       retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 100 },

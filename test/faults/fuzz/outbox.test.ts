@@ -23,7 +23,7 @@ import {
   runs,
   timeout,
 } from '../../support/fuzz.js'
-import { guard, log, memory, openOutbox, produceInto, sourceOf } from '../../support/fuzz-outbox.js'
+import { fuzzOutbox, guard, log, memory, produceInto, sourceOf } from '../../support/fuzz-outbox.js'
 
 const parts = ['', '-wal', '-shm'] as const
 type Part = (typeof parts)[number]
@@ -44,7 +44,7 @@ async function makeOutbox(folder: string): Promise<void> {
   await writeFile(list, `id,latitude,longitude,city,state\n${rows.join('\n')}\n`)
   const path = join(folder, 'outbox.db')
   await produceInto(path, sourceOf(list))
-  const outbox = await openOutbox(path)
+  const outbox = await fuzzOutbox(path)
   const { run } = await outbox.ledger.start({
     slot: '2026-11-23T11:00:00Z',
     source: 'static-list',
@@ -216,7 +216,7 @@ describe('database files', () => {
 
   async function flushAll(path: string): Promise<{ errors: OwmError[]; tasks: string[]; pending: number }> {
     const { tasks, sink } = memory()
-    const outbox = await openOutbox(path)
+    const outbox = await fuzzOutbox(path)
     try {
       const { errors } = await flush(
         { limit: Number.POSITIVE_INFINITY },
