@@ -1,7 +1,7 @@
 /** `owm produce --dry-run`: shows what a start would send now. */
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
-import type { LastList } from '../../../pipeline/dry-run.js'
+import type { DryRun, LastList } from '../../../pipeline/dry-run.js'
 import type { DueOf } from '../../../pipeline/input/cadence.js'
 import { type OnTime, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { newest } from '../../../schedule/due.js'
@@ -90,7 +90,7 @@ export async function dryRun(
   ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
-  const { slot, dueOf, cadence = null, earlier, ofServed } = due
+  const { slot, dueOf, cadence = null } = due
   const check = cadenceCheck(cadenceOf({ cadence }), await around.logger())
   const last = await lastListOf(source, loaded)
   const how = { namespace, traceparent: traceparent?.(slot), dueOf, signal: around.signal, check, last }
@@ -100,23 +100,32 @@ export async function dryRun(
   Object.assign(result.source, await logRejects(rejects, around))
   result.durationMs = elapsed()
   const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
-  const line = compact(
-    `dry run of slot ${slot}: ${locationsRead(result.source)}`,
-    `${count(counts.rejected)} rejected`,
-    plural(counts.duplicates, 'duplicate'),
-    counts.notDue > 0 && `${count(counts.notDue)} not due`,
-    ofServed === undefined
-      ? `${plural(tasks, 'task')} would be delivered to ${result.sink.name}`
-      : `${plural(tasks, 'task')}; the slot is served: a start would send ${ofServed}`,
-    earlier > 0 && `besides the list of ${plural(earlier, 'earlier scheduled time')}`,
-  ).join(', ')
   return {
     result: { ...result, tasks: preview.map(parseJson) },
     summary: compact(
       ...preview.map(harmless),
       tasks > preview.length && `and ${count(tasks - preview.length)} more`,
-      line,
+      listInWords(result, counts, tasks, due),
     ),
     errors: error ? [error] : strict ? rejections(source.name, rejects) : [],
   }
+}
+
+/** What the list has, and what a start would make of it. */
+function listInWords(
+  { source, sink }: ProduceResult,
+  { rejected, duplicates, notDue }: Pick<DryRun, 'rejected' | 'duplicates' | 'notDue'>,
+  tasks: number,
+  { slot, earlier, ofServed }: DueNow,
+): string {
+  return compact(
+    `dry run of slot ${slot}: ${locationsRead(source)}`,
+    `${count(rejected)} rejected`,
+    plural(duplicates, 'duplicate'),
+    notDue > 0 && `${count(notDue)} not due`,
+    ofServed === undefined
+      ? `${plural(tasks, 'task')} would be delivered to ${sink.name}`
+      : `${plural(tasks, 'task')}; the slot is served: a start would send ${ofServed}`,
+    earlier > 0 && `besides the list of ${plural(earlier, 'earlier scheduled time')}`,
+  ).join(', ')
 }
