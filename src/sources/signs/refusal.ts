@@ -84,9 +84,12 @@ const errorNames = [
   ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
 ]
 
+/** What an answer says in words, whether it is an error or not; '' if nothing. */
+export const wordsIn = (json: unknown): string => (isTree(json) ? oneLine(messageIn(lowered(json))) : '')
+
 /** What an answer has in place of the list: `its keys are message, and it says: Rate limit exceeded`. */
 export function whatIsThere(json: unknown): string {
-  const words = isTree(json) ? oneLine(messageIn(lowered(json))) : ''
+  const words = wordsIn(json)
   return words === '' ? shapeOf(json) : `${shapeOf(json)}, and it says: ${words}`
 }
 

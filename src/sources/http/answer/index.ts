@@ -13,9 +13,9 @@ import { brokenIn, Placed, type Records, type TextList } from '../../formats/rec
 import { saidBefore } from '../../signs/earlier.js'
 import { errorIn, errorInLastComment } from '../../signs/ending.js'
 import { areLinks } from '../../signs/links.js'
-import { hasMore, pagesIn } from '../../signs/marks.js'
+import { deepest, hasMore, pagesIn } from '../../signs/marks.js'
 import { type Member, membersOf } from '../../signs/members.js'
-import { type Refusal, refusalIn, whatIsThere } from '../../signs/refusal.js'
+import { type Refusal, refusalIn, whatIsThere, wordsIn } from '../../signs/refusal.js'
 import { type Found, find, memberAt, oneLine } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
@@ -166,7 +166,7 @@ export class Reader {
     checkProjection(json, where)
     checkContentCrs(answer, where)
     const { next, hasLinks } = nextIn(json, answer, this.#given, wrong)
-    const { entries, isNull } = this.#entries(json, wrong)
+    const { entries, isNull } = this.#entries(json, about)
     this.#mustHaveHeader(entries, about)
     const { items, ...page } = this.#recordsOf(entries, about)
     this.#mustEndWell(page.records, about)
@@ -241,23 +241,43 @@ export class Reader {
     return this.#records.read(entry)
   }
 
-  #entries(json: unknown, wrong: Wrong): { entries: readonly Entry[]; isNull: boolean } {
-    const { layout = 'records' } = this.#given
+  #entries(json: unknown, { wrong, isFirst }: About): { entries: readonly Entry[]; isNull: boolean } {
+    const { layout = 'records', pagination } = this.#given
     const isArray = layout === 'records' || layout === 'rows'
+    const given = this.#listIn(json)
+    // Words in place of the list may be those of an error.
+    const isLeftOut = !isFirst && isNothing(given) && (given !== undefined || wordsIn(json) === '')
+    if (isLeftOut && pagination.end === 'empty') return { entries: [], isNull: true }
     if (this.#itemsAt === undefined && layout === 'records') this.#itemsAt = itemsAfterHeader(json)
     if (this.#itemsAt === undefined && isArray && !Array.isArray(json)) {
       this.#itemsAt = this.#listPath(json, layout, wrong)
       if (this.#itemsAt === undefined) return { entries: this.#onlyOne(json, wrong), isNull: false }
     }
-    const list = this.#itemsAt === undefined ? json : memberAt(json, this.#itemsAt)
+    const list = this.#listIn(json)
     const isNull = list === null // as some servers write an empty list
-    const entries = isNull ? [] : entriesIn(list, layout)
+    const entries = isNull ? [] : (entriesIn(list, layout) ?? this.#inPlaceOfList(list, isFirst))
     if (!entries)
       throw wrong(
         `has no list at ${this.#itemsAt ?? 'its outermost level'}; ${whatIsThere(json)}`,
-        'Correct source.items.',
+        isLeftOut
+          ? 'If that is how this server ends a list, set source.pagination.end to empty; else correct source.items.'
+          : 'Correct source.items.',
       )
     return { entries, isNull }
+  }
+
+  #listIn(json: unknown): unknown {
+    return this.#itemsAt === undefined ? json : memberAt(json, this.#itemsAt)
+  }
+
+  /** The items in what some servers write for a list: its only item, as from XML, or items by their numbers (PHP). */
+  #inPlaceOfList(value: unknown, isFirst: boolean): Entry[] | undefined {
+    if (Array.isArray(value)) return value.length === 0 ? [] : undefined
+    if ((this.#given.layout ?? 'records') !== 'records' || !isTree(value)) return undefined
+    if (this.#isPlace(value)) return [{ value, key: undefined }]
+    // On the first page the numbers may be ids.
+    const isNumbered = !isFirst && Object.entries(value).every(([key, item]) => /^\d+$/.test(key) && isTree(item))
+    return isNumbered && !isNothing(value) ? entriesIn(Object.values(value)) : undefined
   }
 
   /** The path of the one list. */
@@ -281,9 +301,14 @@ export class Reader {
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
     if (this.#isPlace(json)) return [{ value: json, key: undefined }]
     const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
+    const [place, ...others] = find(json, (value) => this.#isPlace(value), undefined, deepest)
     throw wrong(
       `has no list of objects; ${whatIsThere(json)}`,
-      layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.',
+      place?.at.includes('.') && others.length === 0
+        ? `If ${place.at} is the only place of the list, name it in source.items.`
+        : layout
+          ? `Set source.layout to ${layout}.`
+          : 'Name where the items are in source.items.',
     )
   }
 }
@@ -300,6 +325,10 @@ const itemsAfterHeader = (json: unknown): string | undefined =>
   Array.isArray(json) && json.length === 2 && isTree(json[0]) && Array.isArray(json[1]) && json[1].every(isTree)
     ? '1'
     : undefined
+
+/** Whether a value stands for an empty list: nothing at all, as Go and protobuf have it, or null, {}, "" or false. */
+const isNothing = (value: unknown): boolean =>
+  isTree(value) ? Object.keys(value).length === 0 : [undefined, null, '', false].some((each) => each === value)
 
 const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.layout: rows reads arrays' : '')
 
