@@ -314,7 +314,10 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const load = (pipeline: string | undefined, only: string[]) => this.configureSink({ ...flags, pipeline, only })
     return {
       names: await this.pipelines(flags),
-      configure: (pipeline) => load(pipeline, ['outbox', 'schedule']).catch(() => load(pipeline, ['outbox'])),
+      configure: (pipeline) =>
+        load(pipeline, ['outbox', 'schedule', 'source'])
+          .catch(() => load(pipeline, ['outbox', 'schedule']))
+          .catch(() => load(pipeline, ['outbox'])),
     }
   }
 

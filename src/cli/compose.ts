@@ -297,12 +297,14 @@ export async function depsOf(
   parts: { sink: SinkDeps; outbox: Outbox },
   around: Surroundings,
 ): Promise<Deps> {
+  const { isSharded } = await import('../config/filters.js')
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress, onDelivered } = around
   return {
     ...parts,
     pipeline,
+    isSharded: isSharded(loaded.settings),
     resilience,
     schedule: onTimeIn(loaded, around),
     log: await around.logger(),

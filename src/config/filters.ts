@@ -8,6 +8,7 @@ import type { Conditions, Test, Values } from '../pipeline/input/filters/where.j
 import { SchemaPlace } from '../plugins/schema.js'
 import { exactJson } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
+import { shardFlag } from '../tasks/slot.js'
 import type { Loaded } from './load.js'
 import { isSecretName, withoutCredentials } from './redact.js'
 import type { condition, conditions, Settings } from './schema.js'
@@ -83,11 +84,20 @@ export function shardIn({ source }: Pick<Settings, 'source'>, env: Environment):
   return { index: isIndex ? Number(given) : undefined, count: shards }
 }
 
+/** Whether a shard is configured, or named by a flag, be it the only one. */
+export const isSharded = ({ source }: Pick<Settings, 'source'>): boolean =>
+  source?.shard !== undefined || (source?.shards ?? 1) > 1
+
 /** The configured shard; undefined if there is none, or if the environment should give it, but doesn't. */
 export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment): ChosenShard | undefined {
   const { index, count } = shardIn(settings, env)
-  const isChosen = settings.source?.shard !== undefined || count > 1
-  return isChosen && index !== undefined ? { index, count } : undefined
+  return isSharded(settings) && index !== undefined ? { index, count } : undefined
+}
+
+/** The flag with which a command works on the configured shard: see `shardFlag`. */
+export function ownShardFlag(settings: Pick<Settings, 'source'>, env: Environment): string {
+  const own = chosenShard(settings, env)
+  return own ? shardFlag(`${own.index}/${own.count}`, true) : ''
 }
 
 /** Undefined for the whole list. Throws ConfigurationError. */

@@ -115,7 +115,7 @@ export const checks = {
   'outbox-runs': {
     about: 'runs that were begun and are not finished',
     why: 'Their slots are not whole.',
-    todo: 'Fix what the line says; the next `owm produce` finishes them. `owm outbox inspect` shows each.',
+    todo: 'Fix what the line says, or run what it names; the next `owm produce` finishes the rest.',
     exitCode: 75,
   },
   'outbox-dead': {
@@ -195,7 +195,7 @@ export const checks = {
   'schedule-lost': {
     about: 'slots whose tasks the sink had and lost',
     why: 'They are too old to be delivered again from the outbox.',
-    todo: '`owm produce --again --slot` with the slot reads it again.',
+    todo: '`owm produce --again --slot` with a slot, as the line names it, reads it again.',
     exitCode: 75,
   },
 } as const satisfies Readonly<Record<string, Check>>

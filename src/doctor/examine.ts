@@ -1,7 +1,7 @@
 /** All checks of one pipeline. Read-only; a failing check doesn't hide the others. */
 import { type Parts as ConfigParts, once } from '../config/check/index.js'
 import { sharedIds } from '../config/check/streams.js'
-import { shardIn } from '../config/filters.js'
+import { isSharded, shardIn } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
 import { ownOptions } from '../config/section.js'
 import { toError } from '../errors/index.js'
@@ -9,6 +9,7 @@ import { leftBehind, leftInWords } from '../outbox/inspect/left-behind.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Check, Diagnosis, Patient } from '../plugin.js'
 import { timetable } from '../schedule/timetable.js'
+import { shardNameIn } from '../tasks/slot.js'
 import { type Code, checks } from './checks.js'
 import { configured } from './configuration.js'
 import { contentChecks, diskChecks, outboxState } from './outbox.js'
@@ -76,12 +77,15 @@ export async function examine(parts: Parts): Promise<Examined> {
     const patienceMs = Math.max(leastPatienceMs, times === undefined ? 0 : 3 * gapOf(times, now))
     const all = { ...source?.checks, ...sink?.checks, ...checks }
     const answering = { source: isWell(read?.diagnoses, all), sink: isWell(answered, all) }
-    const around = { path, owner, now, patienceMs, resetAfterMs: settings.breaker.resetAfterMs, answering }
+    const shard = source && shardNameIn(source.digest)
+    const { resetAfterMs } = settings.breaker
+    const around = { path, owner, now, shard, patienceMs, resetAfterMs, answering }
     found.push(...(await attempt(['outbox-lock', 'outbox-pending'], async () => contentChecks(health, around))))
   }
   found.push(...(read?.diagnoses ?? []), ...(answered ?? []))
   const isHeld = health !== undefined && health.isHeld !== false
-  if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, { now, isHeld }))))
+  const at = { now, isHeld, isSharded: isSharded(settings) }
+  if (health) found.push(...(await attempt(['schedule-started'], () => scheduleChecks(path, times, at))))
   return { findings: withChecks(found, { ...source?.checks, ...sink?.checks }), loaded }
 }
 

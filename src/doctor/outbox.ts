@@ -3,10 +3,11 @@ import { OutboxError, toError, withHint } from '../errors/index.js'
 import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
 import { volatileAt } from '../files/volatile.js'
 import { filesOf, logsWithoutOutbox } from '../outbox/inspect/files.js'
-import { type Health, healthOf } from '../outbox/inspect/health.js'
+import { type Health, healthOf, type OpenRun } from '../outbox/inspect/health.js'
 import { mustBeOwn } from '../outbox/owner.js'
 import { NewerOutbox } from '../outbox/sqlite/trouble.js'
 import type { Diagnosis } from '../plugin.js'
+import { slotFlags } from '../tasks/slot.js'
 import { age, count, megabytes, plural } from '../words.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
@@ -15,6 +16,8 @@ interface OutboxFacts {
   readonly owner: string
   /** Milliseconds since 1970. */
   readonly now: number
+  /** What the next start reads: a shard, as `0/3`, '' for the whole; undefined if that isn't known. */
+  readonly shard: string | undefined
   /** How long a run may take without being suspicious, in milliseconds. */
   readonly patienceMs: number
   /** Milliseconds after which an open circuit lets one call through. */
@@ -102,7 +105,7 @@ function ownerCheck({ owner }: Health, facts: OutboxFacts): Diagnosis {
 }
 
 /** The lock's holder, and the pending work, which is normal during a run and otherwise needs a start. */
-function lockChecks(health: Health, { now, patienceMs }: OutboxFacts): Diagnosis[] {
+function lockChecks(health: Health, { now, patienceMs, shard }: OutboxFacts): Diagnosis[] {
   const { holder, isHeld } = health
   const sinceMs = holder === undefined ? 0 : now - Date.parse(holder.since)
   const isLate = sinceMs > patienceMs
@@ -119,7 +122,7 @@ function lockChecks(health: Health, { now, patienceMs }: OutboxFacts): Diagnosis
           isHeld ? `held by ${who}` : 'nobody holds it',
         ),
     pendingCheck(health, now, isAtWork ? patienceMs : 0),
-    runsCheck(health, now, isAtWork ? patienceMs : 0),
+    runsCheck(health, { now, shard }, isAtWork ? patienceMs : 0),
   ]
 }
 
@@ -130,14 +133,20 @@ function pendingCheck({ pending, oldestPendingAt }: Health, now: number, mostMs:
   return judged('outbox-pending', waits > mostMs ? found : undefined, found)
 }
 
-function runsCheck({ open }: Health, now: number, mostMs: number): Diagnosis {
+function runsCheck({ open }: Health, { now, shard }: Pick<OutboxFacts, 'now' | 'shard'>, mostMs: number): Diagnosis {
   const [oldest] = open
   if (oldest === undefined) return fine('outbox-runs', 'every run is finished')
   const since = now - Date.parse(oldest.startedAt)
   const why = oldest.lastError === null ? '' : `: ${oldest.lastError}`
   const which = `the oldest of slot ${oldest.slot}, begun ${age(since)} ago${why}`
-  const found = `${plural(open.length, 'run')} not finished, ${which}`
+  const found = `${plural(open.length, 'run')} not finished, ${which}${ofOtherShards(open, shard)}`
   return judged('outbox-runs', since > mostMs ? found : undefined, found)
+}
+
+/** The command for runs that the next start can't read on, since it reads another shard. */
+function ofOtherShards(open: readonly OpenRun[], shard = ''): string {
+  const other = open.find((run) => run.state === 'reading' && shard !== '' && run.shard !== shard)
+  return other ? `; \`owm produce ${slotFlags(other.slot, other.shard, true)}\` finishes that of ${other.slot}` : ''
 }
 
 function circuitCheck({ breakers }: Health, { now, resetAfterMs, answering }: OutboxFacts): Diagnosis {

@@ -5,7 +5,7 @@ import type { Diagnosis } from '../plugin.js'
 import { isAheadOf, missedInWords, timesCovered, withServed } from '../schedule/covers.js'
 import { isLate } from '../schedule/due.js'
 import type { Timetable } from '../schedule/timetable.js'
-import { slotOf } from '../tasks/slot.js'
+import { shardFlag, slotOf } from '../tasks/slot.js'
 import { age, count, plural } from '../words.js'
 import { fine, judged } from './verdict.js'
 
@@ -17,14 +17,17 @@ const mostCounted = 1_000
 
 const weekMs = 7 * 86_400_000
 
-/** @param timetable undefined without a schedule */
+/**
+ * @param timetable undefined without a schedule
+ * @param isSharded whether the configuration reads a shard
+ */
 export async function scheduleChecks(
   path: string,
   timetable: Timetable | undefined,
-  { now, isHeld }: At,
+  { now, isHeld, isSharded }: At & { isSharded: boolean },
 ): Promise<Diagnosis[]> {
   const seen = await slotsIn(path)
-  return [...(timetable ? onTimeChecks(seen, timetable, { now, isHeld }) : []), lostCheck(seen)]
+  return [...(timetable ? onTimeChecks(seen, timetable, { now, isHeld }) : []), lostCheck(seen, isSharded)]
 }
 
 interface At {
@@ -78,7 +81,9 @@ function startedCheck(coveredTo: number | null, timetable: Timetable, { now, isH
   return judged('schedule-started', isWrong ? `${found}, and nobody has served it` : undefined, found)
 }
 
-function lostCheck({ slots }: SlotsSeen): Diagnosis {
-  const lost = slots.filter(({ state }) => state === 'lost').map(({ slot }) => slot)
+function lostCheck({ slots }: SlotsSeen, isSharded: boolean): Diagnosis {
+  const lost = slots
+    .filter(({ state }) => state === 'lost')
+    .map(({ slot, shard }) => `${slot}${shardFlag(shard ?? '', isSharded)}`)
   return judged('schedule-lost', lost.length > 0 ? `the sink lost tasks of ${lost.join(', ')}` : undefined, 'no slot')
 }

@@ -18,6 +18,8 @@ export interface Deps {
   outbox: Outbox
   /** The pipeline's name, else the path of its configuration: written in receipts. */
   pipeline: string
+  /** Whether the configuration reads a shard: see `shardFlag`. */
+  isSharded: boolean
   sink: SinkDeps
   /** Which tasks another sink than before gets: the operator's choice. */
   adopt?: From

@@ -11,6 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OwmError } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { zeroSum } from '../tasks/ids/sum.js'
+import { shardFlag, shardNameIn } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { cadenceCheck, cadenceOf } from './input/cadence.js'
@@ -112,7 +113,7 @@ async function mustBeEnough(
   run: RunRow,
   { minimum, given, isReached }: Enough,
   writer: Writer,
-  { outbox, source, log }: ProduceDeps,
+  { outbox, source, isSharded, log }: ProduceDeps,
   rejects: Rejects,
 ): Promise<void> {
   const isNew = run.persisted + run.duplicates === 0
@@ -120,8 +121,9 @@ async function mustBeEnough(
     isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, inOutbox) : undefined
   if (!judge()) {
     const nothing = isNew ? nothingGiven(source.name, given().given) : undefined
+    const flag = shardFlag(shardNameIn(source.digest), isSharded)
     if (nothing !== undefined)
-      log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot)}`)
+      log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot, flag)}`)
     return
   }
   // guard: begun-stays-open
@@ -135,7 +137,8 @@ async function mustBeEnough(
 }
 
 /** A slot without locations is done: no start reads it again on its own. */
-const readAgain = (slot: string): string => `once it has some, \`owm produce --slot ${slot}\` reads it for this slot`
+const readAgain = (slot: string, flag: string): string =>
+  `once it has some, \`owm produce --slot ${slot}${flag}\` reads it for this slot`
 
 /** Writes what the intake holds, one transaction at a time. After a failure it writes no more. */
 class Writer {

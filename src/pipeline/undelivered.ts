@@ -1,6 +1,8 @@
 /** Errors for tasks that aren't in the sink and won't get there on their own: it refused or lost them. */
 import { type OwmError, RefusedError, SinkLostError } from '../errors/index.js'
-import { sumOf } from '../lists.js'
+import { groupedBy, sumOf } from '../lists.js'
+import type { RunRow } from '../outbox/outbox.js'
+import { shardFlag, shardNameIn } from '../tasks/slot.js'
 import { plural } from '../words.js'
 import type { Delivered, Deps } from './parts.js'
 
@@ -28,15 +30,18 @@ export function refusedBefore(dead: TasksBySlot, sink: string): OwmError[] {
   return [new RefusedError(`${what}: the sink ${sink} had refused ${them} for good.`, { hint: ofDeadLetters })]
 }
 
-/** Likewise for slots that another outbox has served, by the sink's receipts. */
-export function refusedElsewhere(dead: TasksBySlot): OwmError[] {
+/**
+ * Likewise for slots that another outbox has served, by the sink's receipts.
+ * @param flag of this start's shard: see `shardFlag`
+ */
+export function refusedElsewhere(dead: TasksBySlot, flag: string): OwmError[] {
   const [first] = dead.keys()
   if (first === undefined) return []
   return [
     new RefusedError(`${tasksInWords(dead)}: another outbox has set them aside.`, {
       hint:
         'The sink had refused them. `owm outbox retry`, with that outbox, puts them back; where it is gone, ' +
-        `\`owm produce --slot ${first} --again\` delivers what the sink doesn't hold.`,
+        `\`owm produce --slot ${first}${flag} --again\` delivers what the sink doesn't hold.`,
     }),
   ]
 }
@@ -60,22 +65,36 @@ function slotsInWords(slots: readonly string[]): string {
 }
 
 /** What the sink lost for good: reported once; the ledger shows it until it is read again or given up. */
-async function losses(delivered: Delivered, { outbox }: Deps): Promise<OwmError[]> {
+async function losses(delivered: Delivered, { outbox, isSharded }: Deps): Promise<OwmError[]> {
   const lost = await outbox.ledger.untoldLosses()
   if (lost.length === 0) return []
   await outbox.ledger.lossesTold(lost)
   const tasks = sumOf(lost, (run) => run.lost)
   delivered.lost = tasks
-  const slots = [...new Set(lost.map(({ slot }) => slot))]
+  const slotsOf = (runs: readonly RunRow[]): string => slotsInWords([...new Set(runs.map(({ slot }) => slot))])
+  const { flag, which } = shardsInWords(lost, isSharded, slotsOf)
   return [
     new SinkLostError(
       `The sink has lost ${plural(tasks, 'task')} that are too old to be delivered again, ` +
-        `no longer kept, or from before another sink's turn: ${slotsInWords(slots)}.`,
+        `no longer kept, or from before another sink's turn: ${slotsOf(lost)}.`,
       {
         hint:
-          '`owm produce --slot TIME --again` reads such a slot again under the same task ids; ' +
+          `\`owm produce --slot TIME${flag} --again\` reads such a slot again under the same task ids${which}; ` +
           '`owm outbox inspect` shows which are lost.',
       },
     ),
   ]
+}
+
+/** The flag with which lost slots are read again as they were served, and if they need different ones, each one's. */
+function shardsInWords(
+  lost: readonly RunRow[],
+  isSharded: boolean,
+  slotsOf: (runs: readonly RunRow[]) => string,
+): { flag: string; which: string } {
+  const shards = [...groupedBy(lost, (run) => shardNameIn(run.sourceDigest))]
+  const [first, second] = shards
+  if (!second) return { flag: shardFlag(first?.[0] ?? '', isSharded), which: '' }
+  const each = shards.map(([shard, runs]) => `${shardFlag(shard, true).trim()} for ${slotsOf(runs)}`)
+  return { flag: ' --shard I/N', which: ` (${each.join(', ')})` }
 }

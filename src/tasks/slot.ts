@@ -40,6 +40,18 @@ export function shardNamed(name: string): Shard {
 
 export const shardOf = (digest: string): Shard => shardNamed(shardNameIn(digest))
 
+/**
+ * The flag, after a space, with which a command works on this shard wherever it is entered.
+ * @param shard as `i/n`; '' for the whole
+ * @param isSharded whether the configuration reads a shard: then the whole needs a flag, too
+ */
+export const shardFlag = (shard: string, isSharded: boolean): string =>
+  shard === '' && !isSharded ? '' : ` --shard ${shard || '0/1'}`
+
+/** The flags with which a command works on a slot, or on one shard of it: see `shardFlag`. */
+export const slotFlags = (slot: string, shard: string, isSharded: boolean): string =>
+  `--slot ${slot}${shardFlag(shard, isSharded)}`
+
 /** The indexes of those of `count` shards that aren't there. */
 export const missingOf = (count: number, isThere: (shard: number) => boolean): number[] =>
   [...Array(count).keys()].filter((shard) => !isThere(shard))

@@ -40,6 +40,23 @@ async function there(of = stream): Promise<[number, number]> {
   return [entries.length, new Set(entries.map(([, fields]) => JSON.parse(fields[1] ?? '').task_id)).size]
 }
 
+it('a slot that was served whole, and lost, is read again as it was by what a shard names', async () => {
+  const cwd = await folder()
+  await produce(cwd, 0)
+  await run(cwd, 0, 'outbox', 'purge', '--yes')
+  await redis().client.del(stream)
+  const shard = ['--set', 'source.shard=0/3']
+  expect(await run(cwd, 75, 'flush', ...shard)).toContain('`owm produce --slot TIME --shard 0/1 --again`')
+  expect(await again(cwd, 75, ...shard)).toContain('run this command with `--shard 0/1`')
+  expect(await run(cwd, 0, 'runs', 'show', slot, ...shard)).toMatch(/owm outbox replay --run \w+ --shard 0\/1/)
+  expect(await run(cwd, 75, 'doctor', ...shard)).toContain(`${slot} --shard 0/1`)
+  const todo = `outbox replay --slot ${slot} --shard 0/1`
+  expect(await run(cwd, 75, 'verify', ...shard)).toContain(`\`owm ${todo}\``)
+  await run(cwd, 0, ...todo.split(' '), '--yes', ...shard)
+  expect(await there()).toEqual([count, count])
+  expect(await run(cwd, 0, 'verify', ...shard)).toContain('none differs')
+})
+
 describe('what a run that reads a slot again stands for is not taken to be there', () => {
   it('what was discarded, where the list was shorter for a while', async () => {
     const cwd = await folder()

@@ -56,7 +56,7 @@ const questions: Readonly<Record<string, (path: string) => Promise<unknown>>> = 
   discardable: (path) => discardableIn(path, { pending: true }),
   replayable: (path) => replayableIn(path, { slot }),
   slots: slotsIn,
-  'own slots': (path) => ownSlotsIn(path, { slot: undefined, pipeline: 'p', address: 'a', room: 1 }),
+  'own slots': (path) => ownSlotsIn(path, { slot: undefined, pipeline: 'p', isSharded: false, address: 'a', room: 1 }),
   'last run': (path) => lastRunIn(path, undefined),
   story: (path) => storyIn(path, 10, () => () => true),
   runs: runsOf,

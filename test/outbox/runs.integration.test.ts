@@ -110,6 +110,21 @@ describe('starts that fail', () => {
   })
 })
 
+it('an interrupted run is finished as it began: so each command names it for another shard', async () => {
+  const cwd = await folderWithFailingSource(40, 20)
+  await failing(1, cwd, '--slot', slot)
+  await isUp(cwd)
+  const shard = ['--set', 'source.shard=0/3']
+  const todo = ['produce', '--slot', slot, '--shard', '0/1']
+  const named = `\`owm ${todo.join(' ')}\``
+  for (const args of [['produce'], ['verify'], ['doctor'], ['runs', 'show', slot]]) {
+    const { stdout, stderr } = await owm([...args, ...shard], { cwd })
+    expect((stdout + stderr).replaceAll(/\s+/g, ' ')).toContain(named)
+  }
+  expect((await owm([...todo, ...shard], { cwd })).code).toBe(0)
+  expect(await tasksIn(cwd)).toHaveLength(40)
+})
+
 describe('an empty slot', () => {
   it('is none: Kubernetes gives it to a job that is started by hand', async () => {
     const cwd = await folderWith(base)

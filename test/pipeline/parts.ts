@@ -16,6 +16,7 @@ export async function partsWith(open: () => Promise<Sink>): Promise<Deps> {
   return {
     outbox,
     pipeline: 'test',
+    isSharded: false,
     sink: { name: 'test', open },
     resilience: new Resilience({
       retry: { attempts: 1, initialDelayMs: 0, maxDelayMs: 0 },

@@ -22,6 +22,7 @@ it('a start that fails between its run and the relay leaves no sink open', async
       outbox,
       source: sourceOf(list),
       pipeline: 'test',
+      isSharded: false,
       resilience: new Resilience(guard),
       log,
       signal: new AbortController().signal,

@@ -131,6 +131,7 @@ export class System {
       const summary = await work({
         outbox,
         pipeline: 'model',
+        isSharded: false,
         sink: { name: 'scripted', open: async () => line.open() },
         resilience: new Resilience(
           { retry: { attempts: 3, initialDelayMs: 0, maxDelayMs: 0 }, breaker: { failures: 5, resetAfterMs: 30_000 } },

@@ -69,7 +69,7 @@ test('dead letters of a served slot are those of its row, or, if others served i
     { slot: noted, dead: 0, deadElsewhere: 2, rejected: 0 },
     { slot: whole, dead: 0, deadElsewhere: 4, rejected: 4 },
   ])
-  expect(refusedIn(served, 'redis').map(({ message }) => message)).toEqual([
+  expect(refusedIn(served, 'redis', '').map(({ message }) => message)).toEqual([
     `1 task of the slot ${own} is a dead letter: the sink redis had refused it for good.`,
     `6 tasks of the slots ${noted}, ${whole}: another outbox has set them aside.`,
   ])

@@ -67,6 +67,7 @@ export async function produceInto(path: string, source: SourceDeps, at = slot): 
         sink,
         outbox,
         pipeline: 'fuzz',
+        isSharded: false,
         resilience: new Resilience(guard),
         log,
         signal: new AbortController().signal,

@@ -101,10 +101,14 @@ export function rejections(source: string | null, rejects: Rejects, slots?: stri
   return [new InputRejectedError(`${locations} of the source ${source} can't be used${where}.`, { hint })]
 }
 
-/** The error of `--strict` for slots that an earlier start or another outbox served. */
+/**
+ * The error of `--strict` for slots that an earlier start or another outbox served.
+ * @param flag of this start's shard: see `shardFlag`
+ */
 export function rejectedBefore(
   source: string,
   served: readonly { slot: string; rejected: number }[],
+  flag: string,
 ): InputRejectedError[] {
   const affected = served.filter(({ rejected }) => rejected > 0)
   const [first, last] = [affected[0], affected.at(-1)]
@@ -116,7 +120,7 @@ export function rejectedBefore(
   const slots = first === last ? `the slot ${first.slot}` : `slots from ${first.slot} to ${last.slot}`
   const hint =
     '`owm outbox inspect --state rejected` shows which and why, with the outbox that served them. ' +
-    'Once the list is fixed, `owm produce --slot TIME` reads such a slot again.'
+    `Once the list is fixed, \`owm produce --slot TIME${flag}\` reads such a slot again.`
   const message = `${locations} of the source ${source} couldn't be used in ${slots}, served before.`
   return [new InputRejectedError(message, { hint })]
 }

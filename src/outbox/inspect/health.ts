@@ -1,6 +1,7 @@
 /** What `owm doctor` checks of an outbox. Reads only, also outboxes of older versions. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { sumOf } from '../../lists.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
@@ -25,11 +26,22 @@ export interface Health extends Totals {
   /** Runs whose slot has a receipt, the newest first, with the addresses of the sinks that have all of their tasks. */
   received: { slot: string; persisted: number; addresses: string[] }[]
   /** Unfinished runs, the oldest first. */
-  open: { slot: string; state: RunState; startedAt: string; lastError: string | null }[]
+  open: OpenRun[]
+}
+
+export interface OpenRun {
+  slot: string
+  /** As `0/3`; '' for the whole. */
+  shard: string
+  state: RunState
+  startedAt: string
+  lastError: string | null
 }
 
 interface WholeRun {
   slot: string
+  /** As `0/3`; '' for the whole. */
+  shard: string
   /** Locations. */
   read: number
   /** Tasks of its list: those that it stored, and those that an earlier run of the slot had stored. */
@@ -93,15 +105,21 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
 async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const { manager, version } = view
   const newest = { where: { state: In(readStates) }, order: { id: 'DESC' }, take: lastRuns } as const
-  const counts = columnsOf(version, ['id', 'slot', 'read', 'persisted', 'repeated'])
+  const counts = columnsOf(version, ['id', 'slot', 'sourceDigest', 'read', 'persisted', 'repeated'])
   const whole = await manager.find(runs, { select: counts, ...newest })
   const where = { state: In(unfinishedStates) }
-  const select = columnsOf(version, ['id', 'slot', 'state', 'startedAt', 'lastError'])
+  const select = columnsOf(version, ['id', 'slot', 'sourceDigest', 'state', 'startedAt', 'lastError'])
   const unfinished = await manager.find(runs, { select, where, order: { id: 'ASC' } })
   return {
-    whole: whole.map((run) => ({ slot: run.slot, read: run.read, tasks: run.persisted + (run.repeated ?? 0) })),
-    open: unfinished.map(({ slot, state, startedAt, lastError }) => ({
+    whole: whole.map(({ slot, sourceDigest, read: locations, persisted, repeated }) => ({
       slot,
+      shard: shardNameIn(sourceDigest),
+      read: locations,
+      tasks: persisted + (repeated ?? 0),
+    })),
+    open: unfinished.map(({ slot, sourceDigest, state, startedAt, lastError }) => ({
+      slot,
+      shard: shardNameIn(sourceDigest),
       state,
       startedAt: iso(startedAt, view),
       lastError: lastError ?? null,

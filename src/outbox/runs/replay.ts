@@ -11,6 +11,7 @@
 import { type EntityManager, In } from 'typeorm'
 import { sumOf } from '../../lists.js'
 import { taskIdOf } from '../../tasks/id.js'
+import { shardNameIn } from '../../tasks/slot.js'
 import { step } from '../../trace.js'
 import { cut, placed } from '../intake.js'
 import { beginningWith } from '../sqlite/criteria.js'
@@ -28,6 +29,8 @@ export type ReplayFilter = { readonly run: string } | { readonly slot: string }
 export interface Replayable {
   runId: string
   slot: string
+  /** `0/3`; null for all locations. */
+  shard: string | null
   state: RunState
   /** Its delivered tasks that the history has. */
   tasks: number
@@ -43,8 +46,9 @@ export async function replayable(manager: EntityManager, filter: ReplayFilter): 
   return Promise.all(
     chosen.map(async (run) => {
       const { runId, slot, state } = run
+      const shard = shardNameIn(run.sourceDigest) || null
       const { delivered, isKept } = await historyOf(manager, run)
-      return { runId, slot, state, tasks: sumOf(delivered, ({ seqs }) => seqs.length), isKept }
+      return { runId, slot, shard, state, tasks: sumOf(delivered, ({ seqs }) => seqs.length), isKept }
     }),
   )
 }

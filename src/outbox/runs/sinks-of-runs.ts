@@ -23,13 +23,20 @@ export async function noteSink(
  * it isn't served yet, or that isn't known.
  */
 export function sinksOf(ofSlot: readonly RunRow[], shard: string): number[] | undefined {
-  const stored = ofSlot.filter(({ persisted }) => persisted > 0)
-  const ofShard = (shard: string): RunRow[] => stored.filter((run) => shardNameIn(run.sourceDigest) === shard)
-  const shards = ofShard(shard).length > 0 ? [shard] : [...new Set(stored.map((run) => shardNameIn(run.sourceDigest)))]
-  const readings = shards.map((shard) => readingsIn(ofShard(shard)))
+  const ofShard = (own: string): RunRow[] =>
+    ofSlot.filter((run) => run.persisted > 0 && shardNameIn(run.sourceDigest) === own)
+  const readings = shardsServing(ofSlot, shard).map((own) => readingsIn(ofShard(own)))
   const current = readings.flatMap((all) => all.at(-1) ?? [])
   if (current.length === 0 || current.some(({ state, sinks }) => state !== 'done' || sinks === null)) return undefined
   return inAll(readings.map((all) => all.flatMap((runs) => inAll(runs.map(sinksIn)))))
+}
+
+/** This shard, if a slot was served in it; or else those in which it was. */
+export function shardsServing(ofSlot: readonly RunRow[], shard: string): string[] {
+  const served = new Set(
+    ofSlot.filter(({ persisted }) => persisted > 0).map(({ sourceDigest }) => shardNameIn(sourceDigest)),
+  )
+  return served.has(shard) ? [shard] : [...served]
 }
 
 /** A run with `again` begins a new reading of the shard. A sink that has any reading as a whole has the shard. */

@@ -141,10 +141,10 @@ export async function stillUnserved(
 }
 
 /** Why slots that were served before aren't in the sink as a whole. */
-export function refusedIn(served: readonly ServedBefore[], sink: string): OwmError[] {
+export function refusedIn(served: readonly ServedBefore[], sink: string, flag: string): OwmError[] {
   const bySlot = (count: 'dead' | 'deadElsewhere'): Map<string, number> =>
     new Map(served.filter((before) => before[count] > 0).map((before) => [before.slot, before[count]]))
-  return [...refusedBefore(bySlot('dead'), sink), ...refusedElsewhere(bySlot('deadElsewhere'))]
+  return [...refusedBefore(bySlot('dead'), sink), ...refusedElsewhere(bySlot('deadElsewhere'), flag)]
 }
 
 /** The most scheduled times of one backfill: a typo in a year mustn't start a day's work. */

@@ -17,8 +17,8 @@ import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
-import { isSameShard, shardOf } from '../../tasks/slot.js'
-import type { SourceDeps } from '../parts.js'
+import { isSameShard, shardFlag, shardNameIn, shardOf } from '../../tasks/slot.js'
+import type { ProduceDeps } from '../parts.js'
 import type { RunSettings } from './agenda.js'
 
 export interface EnterOptions extends RunSettings {
@@ -51,7 +51,7 @@ export interface Entered {
 /** Finds or creates the row. Throws UsageError, SinkLostError. */
 export async function enterRun(
   options: EnterOptions,
-  { outbox, source, log }: { outbox: Outbox; source: SourceDeps; log: Logger },
+  { outbox, source, isSharded, log }: Pick<ProduceDeps, 'outbox' | 'source' | 'isSharded' | 'log'>,
 ): Promise<Entered> {
   const { slot, slotGiven, cadence } = options
   const { ledger } = outbox
@@ -73,9 +73,9 @@ export async function enterRun(
   const again = options.again === true && (isReplay || !own.some(isWaitingAgain))
   if (again && !isReplay) await mustBeGone(options, own, outbox)
   if (!again) {
-    mustNotBeDiscarded(slot, own)
-    mustNotBeLost(slot, own)
-    if (!last) mustBeNewer(slot, outbox)
+    mustNotBeDiscarded(slot, own, isSharded)
+    mustNotBeLost(slot, own, isSharded)
+    if (!last) mustBeNewer(slot, outbox, shardFlag(shardNameIn(source.digest), isSharded))
   }
   if (!again && last && (await outbox.intake.deletedOf(current)) > 0) {
     log.warn(
@@ -127,24 +127,29 @@ function namespaceOf({ slot, namespace }: EnterOptions, earlier: readonly RunRow
 }
 
 /** A scheduler's next retry mustn't read what an operator gave up. Throws UsageError. */
-function mustNotBeDiscarded(slot: string, own: readonly RunRow[]): void {
-  if (!own.some(isDiscarded)) return
+function mustNotBeDiscarded(slot: string, own: readonly RunRow[], isSharded: boolean): void {
+  const discarded = own.find(isDiscarded)
+  if (!discarded) return
   throw new UsageError(`The slot ${slot} was discarded: it is not read again.`, {
-    hint: `\`owm produce --slot ${slot} --again\` serves it after all.`,
+    hint: `\`owm produce --slot ${slot}${flagOf(discarded, isSharded)} --again\` serves it after all.`,
   })
 }
 
 /** Throws SinkLostError for a slot that the sink has lost: the outbox's record doesn't make it served. */
-function mustNotBeLost(slot: string, own: readonly RunRow[]): void {
-  const lost = sumOf(own, (run) => run.lost)
-  if (lost === 0) return
-  throw new SinkLostError(`The sink has lost ${lost} tasks of the slot ${slot}.`, {
-    hint: `\`owm produce --slot ${slot} --again\` reads it again under the same task ids.`,
+function mustNotBeLost(slot: string, own: readonly RunRow[], isSharded: boolean): void {
+  const lost = own.find((run) => run.lost > 0)
+  if (!lost) return
+  const tasks = sumOf(own, (run) => run.lost)
+  throw new SinkLostError(`The sink has lost ${tasks} tasks of the slot ${slot}.`, {
+    hint: `\`owm produce --slot ${slot}${flagOf(lost, isSharded)} --again\` reads it again under the same task ids.`,
   })
 }
 
+/** A slot is read again as it was served, whatever the shard of this start is. */
+const flagOf = ({ sourceDigest }: RunRow, isSharded: boolean): string => shardFlag(shardNameIn(sourceDigest), isSharded)
+
 /** Throws UsageError for a slot that may have been served, but of which nothing is known any more. */
-function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
+function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox, flag: string): void {
   // guard: deleted-slot-refused
   if (newestDeletedSlot !== null && Date.parse(slot) <= Date.parse(newestDeletedSlot))
     throw new UsageError(
@@ -153,7 +158,7 @@ function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox): void {
       {
         hint:
           'Where it was not, or its tasks may come once more under the same ids: ' +
-          `\`owm produce --slot ${slot} --again\`. outbox.keepRuns says how many runs are kept.`,
+          `\`owm produce --slot ${slot}${flag} --again\`. outbox.keepRuns says how many runs are kept.`,
       },
     )
 }

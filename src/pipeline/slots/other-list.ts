@@ -8,7 +8,7 @@ import { readStates } from '../../outbox/sqlite/run-states.js'
 import type { Receipt } from '../../plugin.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
 import { IdSum, sumOfKnown } from '../../tasks/ids/sum.js'
-import { isSameShard, shardOf, slotOf } from '../../tasks/slot.js'
+import { isSameShard, shardFlag, shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
 import { plural } from '../../words.js'
 import { cadenceOf, dueIn } from '../input/cadence.js'
 import { checkedIn, textJudgeIn } from '../input/judge.js'
@@ -65,14 +65,15 @@ const idSumOf = (runs: readonly RunRow[]): string | null => sumOfKnown(runs.map(
 export async function servedOtherwise(
   run: RunRow,
   receipts: readonly Receipt[],
-  { outbox, pipeline, source, signal }: ProduceDeps,
+  { outbox, pipeline, source, isSharded, signal }: ProduceDeps,
   settings: RunSettings,
 ): Promise<OwmError | undefined> {
   const receipt = ownReceipt(receipts, shardOf(source.digest))
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
   const { slot } = run
+  const flag = shardFlag(shardNameIn(source.digest), isSharded)
   // guard: dead-elsewhere
-  if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]))[0]
+  if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]), flag)[0]
   // With a cadence, the interval decides which windows it had.
   const isSame = run.intervalFrom !== null && slotOf(run.intervalFrom) === receipt.interval?.from
   if (settings.cadence !== null && !isSame) return undefined
@@ -87,7 +88,7 @@ export async function servedOtherwise(
       hint:
         'Where another project has a pipeline of this name, or its configuration under this path, name this one ' +
         'under `pipelines:`, or give it a stream of its own. Where it is the same list, which has changed, ' +
-        `\`owm produce --slot ${slot} --again\` delivers what the sink doesn't hold.`,
+        `\`owm produce --slot ${slot}${flag} --again\` delivers what the sink doesn't hold.`,
     },
   )
 }

@@ -2,9 +2,10 @@
 import { ConfigurationError } from '../../errors/index.js'
 import { shownAddress } from '../../outbox/chain/sinks.js'
 import type { RunRow } from '../../outbox/outbox.js'
+import { shardsServing } from '../../outbox/runs/sinks-of-runs.js'
 import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { shardNameIn, shardOf } from '../../tasks/slot.js'
+import { shardFlag, shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 import { inSink, ownReceipt, standing } from './in-sink.js'
@@ -39,7 +40,7 @@ export async function whereIs(
   const receipts = answer ?? []
   // guard: served-before-noted
   if (deps.schedule) isServed = await noteServedBefore(slot, runs, receipts, namespace, deps)
-  const elsewhere = await servedElsewhere(slot, deps, contact)
+  const elsewhere = await servedElsewhere(slot, runs, deps, contact)
   // guard: served-elsewhere-told
   if (elsewhere && !again) throw elsewhere
   const isReceiptGone = answer !== undefined && (await hasLostReceipt(runs, answer, deps, contact))
@@ -63,7 +64,7 @@ async function receiptsOf(
   deps: ProduceDeps,
   contact: Contact,
 ): Promise<readonly Receipt[] | undefined> {
-  const { pipeline, source } = deps
+  const { pipeline, source, isSharded } = deps
   const [, shards] = shardOf(source.digest)
   const own = runs.map((run) => shardOf(run.sourceDigest))
   // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
@@ -75,11 +76,14 @@ async function receiptsOf(
   const other = receipts?.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
   // guard: shards-the-same
   if (!other) return receipts
+  const flag = shardFlag(shardNameIn(source.digest), isSharded)
   throw new ConfigurationError(
     `The sink has the slot ${slot} of ${pipeline} in ${shardsInWords(other.shards)}, ` +
       `and this start has ${shardsInWords(shards)}: its tasks would come twice.`,
     {
-      hint: `\`owm produce --slot ${slot} --again\` delivers those that the sink doesn't hold, or all if it can't say.`,
+      hint:
+        `\`owm produce --slot ${slot}${flag} --again\` delivers those that the sink doesn't hold, ` +
+        "or all if it can't say.",
     },
   )
 }
@@ -141,11 +145,13 @@ async function noteServedBefore(
 /** The error of a slot that was served, but not, or not as a whole, to this sink; undefined for other slots. */
 async function servedElsewhere(
   slot: string,
-  { outbox, source }: ProduceDeps,
+  runs: readonly RunRow[],
+  { outbox, source, isSharded }: ProduceDeps,
   contact: Contact,
 ): Promise<ConfigurationError | undefined> {
   const { ledger, sinks } = outbox
-  const places = await ledger.sinksOf(slot, shardNameIn(source.digest))
+  const own = shardNameIn(source.digest)
+  const places = await ledger.sinksOf(slot, own)
   if (!places) return undefined
   const address = await contact.address()
   const here = sinks.find(address)
@@ -158,15 +164,18 @@ async function servedElsewhere(
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
+  const [first = '', ...others] = shardsServing(runs, own)
+  const flag = others.length === 0 ? shardFlag(first, isSharded) : ' --shard I/N'
+  const each = others.length === 0 ? '' : `, for I/N each of ${[first, ...others].join(', ')},`
   // This sink may have a part of a divided slot: a replay omits that.
   const [command, what] =
     addresses.length > 0
-      ? [`owm produce --slot ${slot} --again`, 'the slot to this sink']
-      : [`owm outbox replay --slot ${slot}`, 'the slot to this sink, but for what that says it holds,']
+      ? [`owm produce --slot ${slot}${flag} --again`, 'the slot to this sink']
+      : [`owm outbox replay --slot ${slot}${flag}`, 'the slot to this sink, but for what that says it holds,']
   return new ConfigurationError(
     `The slot ${slot} ${where}, and the sink is ${shownAddress({ addresses: [address] })} now.`,
     {
-      hint: `\`${command}\` delivers ${what} under the same task ids${adopt}.`,
+      hint: `\`${command}\`${each} delivers ${what} under the same task ids${adopt}.`,
     },
   )
 }

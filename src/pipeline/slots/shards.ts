@@ -3,7 +3,7 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { byTime, missingOf, shardNamed } from '../../tasks/slot.js'
+import { byTime, missingOf, shardFlag, shardNamed, shardNameIn, shardOf, slotFlags } from '../../tasks/slot.js'
 import { otherShard } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot in one number of shards. */
@@ -51,8 +51,6 @@ export function shardsOf(
   return relevant.sort((a, b) => byTime(b.slot, a.slot))
 }
 
-const hint = 'Give each shard an outbox of its own: --outbox.'
-
 /**
  * Throws OutboxBusyError if the outbox holds work of another shard: an unfinished run, as this shard would read other
  * locations, or a slot whose history is gone, as it can't tell whose locations were delivered.
@@ -62,19 +60,26 @@ export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: str
     const isClosed = run.slotGiven === 0 && run.read === 0 // once this start has a run of its own
     const shard = run.state === 'reading' && !isClosed ? otherShard(run.sourceDigest, digest) : undefined
     if (shard === undefined) continue
-    const [whose, flag] =
-      shard === '' ? ['a producer of all locations', ''] : [`the shard ${shard}`, ` --shard ${shard}`]
+    const whose = shard === '' ? 'a producer of all locations' : `the shard ${shard}`
     throw new OutboxBusyError(
       `The outbox ${outbox.path} holds an interrupted run of ${whose} (slot ${run.slot}), ` +
         `which this shard can't finish.`,
-      { hint: `Finish it with \`owm produce${flag}\`. ${hint}` },
+      { hint: `Finish it with \`owm produce ${slotFlags(run.slot, shard, true)}\`.${ownOutboxes([shard], digest)}` },
     )
   }
   const served = await outbox.ledger.ofSlot(slot)
   const isForeign = served.length > 0 && served.every((run) => otherShard(run.sourceDigest, digest) !== undefined)
-  if (isForeign && (await outbox.intake.deletedOf(currentOf(served))) > 0)
-    throw new OutboxBusyError(
-      `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,
-      { hint },
-    )
+  if (!isForeign || (await outbox.intake.deletedOf(currentOf(served))) === 0) return
+  const others = [...new Set(currentOf(served).map((run) => shardNameIn(run.sourceDigest)))]
+  const flags = others.map((shard) => `\`${shardFlag(shard, true).trim()}\``).join(' and with ')
+  throw new OutboxBusyError(
+    `Other shards served the slot ${slot} in the outbox ${outbox.path}, and their history is gone.`,
+    { hint: `Read it again as it was served: run this command with ${flags}.${ownOutboxes(others, digest)}` },
+  )
 }
+
+/** In another number of shards, an outbox of its own would read again what those have served. */
+const ownOutboxes = (others: readonly string[], digest: string): string =>
+  others.every((other) => shardNamed(other)[1] === shardOf(digest)[1])
+    ? ' Give each shard an outbox of its own: --outbox.'
+    : ''

@@ -78,7 +78,15 @@ async function run({ what, slot, outbox: path, source, sink, deliver, batchSize 
       retry: { attempts: 3, initialDelayMs: 10, maxDelayMs: 100 },
       breaker: { failures: 100, resetAfterMs: 1 },
     })
-    const deps = { outbox, pipeline: 'owm/testing', sink: await sinkOf(sink), resilience: guard, log, signal }
+    const deps = {
+      outbox,
+      pipeline: 'owm/testing',
+      isSharded: false,
+      sink: await sinkOf(sink),
+      resilience: guard,
+      log,
+      signal,
+    }
     if (what === 'flush')
       return {
         errors: (await flush({ limit: Number.POSITIVE_INFINITY }, deps)).errors.map(({ message }) => message),

@@ -223,6 +223,7 @@ describe('database files', () => {
         {
           outbox,
           pipeline: 'fuzz',
+          isSharded: false,
           sink,
           resilience: new Resilience(guard),
           log,

@@ -84,7 +84,7 @@ async function adoptSink(
   const [sink, resilience] = [await sinkOf(loaded, around), await resilienceOf(loaded, around, 'sink', outbox)]
   const log = await around.logger()
   const before = outbox.sinks.present?.id
-  const contact = new Contact({ sink, outbox, resilience, pipeline: '', log, signal, adopt: from })
+  const contact = new Contact({ sink, outbox, resilience, pipeline: '', isSharded: false, log, signal, adopt: from })
   const address = await contact
     .make()
     .then(() => contact.address())

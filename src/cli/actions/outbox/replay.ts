@@ -7,6 +7,7 @@ import type { Replayable, ReplayFilter } from '../../../outbox/runs/replay.js'
 import { readingStates } from '../../../outbox/sqlite/run-states.js'
 import type { FlushSummary } from '../../../pipeline/flush.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
+import { slotFlags } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { depsOf, lookAtOutbox, onTimeIn, openOutbox, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
 import { slotNamed, type WaitFlags, waitMsOf } from '../../flags.js'
@@ -60,8 +61,10 @@ export async function replay(
   Object.assign(result.outbox, { pending: totals?.pending ?? 0, dead: totals?.dead ?? 0 })
   const { replayableIn } = await import('../../../outbox/inspect/picture.js')
   const runs = await replayableIn(path, filter)
-  if (runs.length === 0) await mustBeServed(filter, path)
-  const plan = planOf(runs, filter)
+  const { isSharded, ownShardFlag } = await import('../../../config/filters.js')
+  if (runs.length === 0) await mustBeServed(filter, path, ownShardFlag(loaded.settings, around.env))
+  const planned = (found: Replayable[]): Plan => planOf(found, filter, isSharded(loaded.settings))
+  const plan = planned(runs)
   Object.assign(result, { from: plan.from, runs: plan.runs })
   const what = planInWords(plan, flags)
   if (flags['dry-run']) return { result, summary: [`dry run: would put back ${what}`] }
@@ -71,7 +74,7 @@ export async function replay(
   const sink = await sinkOf(loaded, around)
   const outbox = await openOutbox(loaded, around, { waitMs, create: false, as: 'owner' })
   return withOutbox(outbox, result, around, async (watched) => {
-    const now = planOf(await outbox.replayable(filter), filter)
+    const now = planned(await outbox.replayable(filter))
     if (now.from !== plan.from) throw changedMeanwhile(path)
     const work = { plan: now, flags, parts: { sink, outbox } }
     const errors =
@@ -155,25 +158,27 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
 /**
  * For a slot without a run in the ledger. A typo in the time would make new tasks of the whole list. Throws UsageError.
  */
-async function mustBeServed(filter: ReplayFilter, path: string): Promise<void> {
+async function mustBeServed(filter: ReplayFilter, path: string, flag: string): Promise<void> {
   if (!('slot' in filter)) return
   const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   // The ledger may have deleted its run.
   const { newestDeletedSlot } = await slotsIn(path)
   if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return
   throw new UsageError(`No run has served the slot ${filter.slot}: there is nothing to deliver once more.`, {
-    hint: `\`owm runs\` shows those that were served; \`owm produce --slot ${filter.slot}\` serves this one.`,
+    hint: `\`owm runs\` shows those that were served; \`owm produce --slot ${filter.slot}${flag}\` serves this one.`,
   })
 }
 
 /** Throws UsageError. */
-function planOf(runs: Replayable[], filter: ReplayFilter): Plan {
+function planOf(runs: Replayable[], filter: ReplayFilter, isSharded: boolean): Plan {
   const run = 'run' in filter ? oneRun(filter.run, runs) : runs[0]
   const slot = 'slot' in filter ? filter.slot : (run?.slot ?? '')
   const open = runs.find(({ state }) => readingStates.includes(state))
   if (open)
     throw new UsageError(`The run ${shortId(open.runId)} of the slot ${slot} isn't read to its end.`, {
-      hint: '`owm produce` reads it on and delivers it; then it can be delivered once more.',
+      hint:
+        `\`owm produce ${slotFlags(slot, open.shard ?? '', isSharded)}\` reads it on and delivers it; ` +
+        'then it can be delivered once more.',
     })
   const isKept = run !== undefined && runs.every((each) => each.isKept || isEmpty(each)) && !runs.every(isEmpty)
   const tasks = sumOf(runs, (each) => each.tasks)

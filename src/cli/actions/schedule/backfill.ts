@@ -77,7 +77,9 @@ export async function backfill(
   const loaded = await configure()
   const schedule = onTimeOf(mustHaveSchedule(loaded), around)
   mustNotBeFar(to, schedule, '--to')
-  const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
+  const { cadenceKept, ownShardFlag } = await import('../../../config/filters.js')
+  const cadence = await cadenceKept(loaded)
+  const flag = ownShardFlag(loaded.settings, around.env)
   noteNames(result, loaded)
   let outbox: Outbox | undefined
   const source = await sourceOf(loaded, around, () => outbox)
@@ -88,12 +90,12 @@ export async function backfill(
   const unservedErrors = (before: readonly ServedBefore[]): OwmError[] =>
     compact(
       divided.length > 0 && partlyThere(divided),
-      ...refusedIn(before, sink.name),
-      ...(flags.strict ? rejectedBefore(source.name, before) : []),
+      ...refusedIn(before, sink.name, flag),
+      ...(flags.strict ? rejectedBefore(source.name, before, flag) : []),
     )
   const done = (errors: OwmError[]): Done<BackfillResult> => {
     result.durationMs = elapsed()
-    const summary = [...(flags['dry-run'] ? result.slots : []), backfillInWords(result, flags['dry-run'])]
+    const summary = [...(flags['dry-run'] ? result.slots : []), backfillInWords(result, flags['dry-run'], flag)]
     return { result, summary, errors }
   }
   if (flags['dry-run'] || slots.length === 0) return done(unservedErrors(served))
@@ -181,11 +183,13 @@ function partlyThere(divided: Unserved['divided']): TransientError {
 /** Slots that an error names. */
 const mostNamed = 10
 
-function backfillInWords(result: BackfillResult, isDry: boolean): string {
+function backfillInWords(result: BackfillResult, isDry: boolean, flag: string): string {
   const { slots, alreadyServed, givenUp, source, sink, outbox, durationMs } = result
   const none = slots.length === 0
   const toServe = `${plural(slots.length, 'slot')} ${isDry ? 'would be served' : 'to serve'}`
-  const again = 'discarded or lost (`owm produce --slot TIME --again` serves such a slot)'
+  // A shard's outbox may have slots that were served in another number of shards.
+  const command = flag === '' ? '`owm produce --slot TIME --again`' : 'the command that `owm runs show TIME` names'
+  const again = `discarded or lost (${command} serves such a slot)`
   return compact(
     none ? 'no scheduled time to serve' : toServe,
     alreadyServed > 0 && `${count(alreadyServed)} served already`,

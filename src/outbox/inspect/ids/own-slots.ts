@@ -4,7 +4,7 @@ import { sumOf } from '../../../lists.js'
 import type { Receipt } from '../../../plugin.js'
 import { taskIdAtStart } from '../../../tasks/encode.js'
 import { IdSum } from '../../../tasks/ids/sum.js'
-import { byTime, shardNameIn } from '../../../tasks/slot.js'
+import { byTime, shardNameIn, slotFlags } from '../../../tasks/slot.js'
 import { mustBeOwn } from '../../owner.js'
 import { holderIn, isHeld } from '../../runs/holder.js'
 import { isPutBack } from '../../runs/kept.js'
@@ -22,6 +22,8 @@ export interface OwnSlot {
   readonly slot: string
   /** As `0/3`; '' for the whole. */
   readonly shard: string
+  /** With which a command works on it: see `slotFlags`. */
+  readonly flags: string
   /**
    * `whole`: read, and each task in the sink or dead. `open`: not yet. `elsewhere`: another outbox has served it, or
    * this one did at another sink. `discarded`: by an operator.
@@ -64,6 +66,8 @@ interface Request {
   /** The slot; undefined for all. */
   readonly slot: string | undefined
   readonly pipeline: string
+  /** Whether the configuration reads a shard. */
+  readonly isSharded: boolean
   /** Of the sink to compare with. */
   readonly address: string
   /** How many ids from elsewhere the table must have room for. */
@@ -91,6 +95,7 @@ export async function ownSlotsIn(path: string, request: Request): Promise<OwnSlo
       const [first] = own
       if (!first) continue
       const { slot } = first
+      const shard = shardNameIn(first.sourceDigest)
       const { kept, pending, stored, storedOnce, sum, dead } = known.shards[number] ?? nothingKnown()
       const total = (of: (run: RunRow) => number, some = own): number => sumOf(some, of)
       const counted = currentOf(own)
@@ -99,7 +104,8 @@ export async function ownSlotsIn(path: string, request: Request): Promise<OwnSlo
       const isSentAgain = own.some(({ replayed, again }) => replayed > 0 || again === 1)
       slots.push({
         slot,
-        shard: shardNameIn(first.sourceDigest),
+        shard,
+        flags: slotFlags(slot, shard, request.isSharded),
         runs: own,
         dead,
         discarded,

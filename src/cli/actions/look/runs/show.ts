@@ -66,10 +66,11 @@ export async function runsNamed(
   { settings }: Loaded,
   { now }: Surroundings,
 ): Promise<ShownRun[]> {
-  const [{ read }, { factsIn }, { reasonsOf }] = await Promise.all([
+  const [{ read }, { factsIn }, { reasonsOf }, { isSharded }] = await Promise.all([
     import('../../../../outbox/inspect/view.js'),
     import('../../../../outbox/inspect/ledger/facts.js'),
     import('../../../../outbox/runs/reasons.js'),
+    import('../../../../config/filters.js'),
   ])
   const { path } = settings.outbox
   const found = await read(path, async (view) => {
@@ -78,7 +79,7 @@ export async function runsNamed(
       const { rejected, dead } = await reasonsOf(view, [run.runId])
       const reasons = { rejected: grouped(rejected), dead: grouped(dead.map(taskReason)) }
       const own = { pipeline: pipeline ?? null, outbox: path, ...run, ...speedOf(run, now()) }
-      shown.unshift({ ...own, reasons, next: nextStepOf(run) })
+      shown.unshift({ ...own, reasons, next: nextStepOf(run, isSharded(settings)) })
     }
     return shown
   })

@@ -2,6 +2,7 @@
 import { compact } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
+import { shardFlag } from '../../../../tasks/slot.js'
 import { count, plural, seconds, shortId } from '../../../format.js'
 
 /** How long a run took, in milliseconds; null if unknown, for instance since some of it was sent again later. */
@@ -80,21 +81,22 @@ export function againInWords({ sentAgain, replayedAt }: RunFacts): string {
 export const secondsOf = (ms: number | null): string => (ms === null ? '' : seconds(Math.max(0, ms)))
 
 /** What to do about a run, with a command, or that there is nothing to do. */
-export function nextStepOf(run: RunFacts): string {
+export function nextStepOf(run: RunFacts, isSharded: boolean): string {
   const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError } = run
   const id = shortId(runId)
-  const again = `\`owm produce --slot ${slot} --again\``
+  const flag = shardFlag(run.shard ?? '', isSharded)
   if (isBeingRead === true) return 'It is being read: wait for its end.'
-  if (isBeingRead === false) return '`owm produce` reads on where it stopped.'
+  if (isBeingRead === false) return `\`owm produce --slot ${slot}${flag}\` reads on where it stopped.`
   if (state === 'read')
     return pending > 0
       ? `\`owm flush\` delivers what is pending.`
       : '`owm flush` writes the receipt of its slot, which ends it.'
-  if (state === 'lost') return `\`owm outbox replay --run ${id}\` delivers once more what the sink has lost.`
-  if (state === 'discarded') return `Somebody gave it up; ${again} serves its slot after all.`
+  if (state === 'lost') return `\`owm outbox replay --run ${id}${flag}\` delivers once more what the sink has lost.`
+  if (state === 'discarded')
+    return `Somebody gave it up; \`owm produce --slot ${slot}${flag} --again\` serves its slot after all.`
   if (state === 'missed')
     return rejected > 0 || lastError !== null
-      ? `Its source gave too little: correct that, then \`owm produce --slot ${slot}\`.`
+      ? `Its source gave too little: correct that, then \`owm produce --slot ${slot}${flag}\`.`
       : 'Nothing: a later run stands for it.'
   if (dead > 0)
     return `\`owm outbox retry --run ${id}\` puts the dead letters back, \`owm outbox purge --dead\` gives them up.`

@@ -20,6 +20,8 @@ interface Which {
   path: string
   slot: string | undefined
   pipeline: string
+  /** Whether the configuration reads a shard. */
+  isSharded: boolean
   address: string
   flushedSince: number
   /** The shard that the outbox serves now. */
@@ -38,9 +40,9 @@ export interface Compared {
 }
 
 export async function compare(sink: Sink, which: Which, listed: Listed | undefined): Promise<Compared> {
-  const { path, slot, pipeline, address, flushedSince, shard, isLatest } = which
+  const { path, slot, pipeline, isSharded, address, flushedSince, shard, isLatest } = which
   const { ownSlotsIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
-  const ours = await ownSlotsIn(path, { slot, pipeline, address, room: listed?.ids.length ?? 0 })
+  const ours = await ownSlotsIn(path, { slot, pipeline, isSharded, address, room: listed?.ids.length ?? 0 })
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
   const sinkSlots = inSink(receipts.all, shard)
   const isHeld = ours?.isHeld === true

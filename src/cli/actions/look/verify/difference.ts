@@ -38,14 +38,11 @@ export type SinkAsked = Pick<Sink, 'guarantee' | 'receipts' | 'taskIds' | 'posit
 /** The most ids that a difference names. */
 export const mostIds = 10_000
 
-export const startOf = (own: OwnSlot): string => `owm produce ${slotFlags(own)}`
-
-export const slotFlags = ({ slot, shard }: OwnSlot): string =>
-  `--slot ${slot}${shard === '' ? '' : ` --shard ${shard}`}`
+export const startOf = ({ flags }: OwnSlot): string => `owm produce ${flags}`
 
 /** For a slot whose history is gone: a plain `produce` wouldn't read anything. */
-export const replays = (own: OwnSlot, sink: SinkAsked): string =>
-  `\`owm outbox replay ${slotFlags(own)}\` delivers ${replayedTo(sink)}, under the same ids`
+export const replays = ({ flags }: OwnSlot, sink: SinkAsked): string =>
+  `\`owm outbox replay ${flags}\` delivers ${replayedTo(sink)}, under the same ids`
 
 /** A replay skips what the sink says it holds (pipeline/contact.ts). */
 export const replayedTo = ({ taskIds, position, place }: SinkAsked): string =>

@@ -1,6 +1,6 @@
 /** Differences of a slot that another outbox served, or that this one delivered to another sink. Pure. */
 import { sumOfKnown } from '../../../../tasks/ids/sum.js'
-import { type Difference, mostIds, replayedTo, replays, slotFlags } from './difference.js'
+import { type Difference, mostIds, replayedTo, replays, startOf } from './difference.js'
 import type { Judged } from './judge.js'
 import { hasRange } from './scan.js'
 
@@ -20,7 +20,7 @@ function lostThere({ own, sink }: Judged): Difference[] {
 /** The outbox knows nothing of such a slot's tasks: only the sink can tell whether it still has them. */
 function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {
   if (!own.isServedByReceipt || !sink.receipts) return []
-  const todo = `\`owm produce ${slotFlags(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
+  const todo = `\`${startOf(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
   const { receipt } = found
   if (!isServed && receipt)
     return [{ kind: 'lost', count: receipt.delivered, what: 'the sink had and lost them', ids: [], todo }]
@@ -51,7 +51,7 @@ function otherList(judged: Judged): Difference[] {
   if (isOfList(judged) !== false) return []
   const [what, kind] = ['another outbox has served the slot with another list', 'not in slot'] as const
   const todo =
-    `\`owm produce ${slotFlags(own)} --again\` delivers what the sink doesn't hold; ` +
+    `\`${startOf(own)} --again\` delivers what the sink doesn't hold; ` +
     'where another project has a pipeline of this name, name this one under `pipelines:`'
   return [{ kind, count: ids.onlyListed.length, ids: ids.onlyListed.slice(0, mostIds), what, todo }]
 }

@@ -107,7 +107,7 @@ export function judge(judged: Judged): Verified {
   const tasks = tasksOf(own, found, ids)
   const counted = { ...blank(slot, shard || null, Math.max(0, delivered - own.lost)), there: tasks.there }
   const base = { ...counted, dead, discarded }
-  if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base)
+  if (own.state === 'open') return isHeld ? { ...base, state: 'under way' } : waiting(base, own)
   const others = own.state === 'elsewhere' ? elsewhereDifferences(judged) : []
   if (others.length > 0) return { ...base, state: 'different', differences: others }
   if (own.state !== 'whole') return { ...base, state: own.state }
@@ -148,9 +148,9 @@ const blank = (slot: string, shard: string | null, delivered: number): Omit<Veri
   differences: [],
 })
 
-function waiting(base: Omit<Verified, 'state'>): Verified {
+function waiting(base: Omit<Verified, 'state'>, own: OwnSlot): Verified {
   const what = 'the slot is not whole in the sink, and no owm is at work'
-  const todo = '`owm produce` finishes it; `owm flush` delivers what is stored'
+  const todo = `\`${startOf(own)}\` finishes it; \`owm flush\` delivers what is stored`
   return { ...base, state: 'different', differences: [{ kind: 'waiting', count: 0, what, ids: [], todo }] }
 }
 
@@ -293,7 +293,8 @@ export function notThere(slot: string, receipts: readonly Receipt[], { served, b
   const what = isBegun
     ? `the sink has other shards of the slot, and lacks shard ${own}`
     : 'neither the outbox nor the sink has anything of the slot'
-  const todo = `\`owm produce --slot ${slot}${isBegun ? ` --shard ${own}` : ''}\` serves it`
+  const flag = isBegun || own !== '0/1' ? ` --shard ${own}` : ''
+  const todo = `\`owm produce --slot ${slot}${flag}\` serves it`
   return { ...base, state: 'different', differences: [{ kind: 'no run', count: 0, what, ids: [], todo }] }
 }
 

@@ -22,6 +22,8 @@ export interface TimesWithoutRun {
   due: Times & { late: number }
   /** No start will serve them: they were reported when they were missed, and are no difference. */
   missed: Times
+  /** The commands that serve what is due, and what was missed. */
+  todo: string
 }
 
 /**
@@ -42,19 +44,19 @@ export async function timesWithoutRun(
     const slots = left(times).map(slotOf)
     return { count: slots.length, oldest: slots[0] ?? null, newest: slots.at(-1) ?? null }
   }
-  return {
-    covered: timesIn(found.covered),
-    // While the outbox is held, the running owm or a waiting start will serve them.
-    due: { ...timesIn(found.due), late: isHeld ? 0 : left(found.late).length },
-    missed: timesIn(found.missed),
-  }
+  // While the outbox is held, the running owm or a waiting start will serve them.
+  const due = { ...timesIn(found.due), late: isHeld ? 0 : left(found.late).length }
+  const missed = timesIn(found.missed)
+  const { ownShardFlag } = await import('../../../../config/filters.js')
+  const todo = remedyOf(due, missed, ownShardFlag(loaded.settings, around.env))
+  return { covered: timesIn(found.covered), due, missed, todo }
 }
 
-/** The commands that serve them. */
-export const remedyOf = ({ due, missed }: TimesWithoutRun): string =>
+/** @param flag of the configured shard */
+const remedyOf = (due: Times, missed: Times, flag: string): string =>
   compact(
-    due.count > 0 && '`owm produce` serves what is due',
-    missed.count > 0 && `\`owm backfill --from ${missed.oldest} --to ${missed.newest}\` serves what was missed`,
+    due.count > 0 && `\`owm produce${flag}\` serves what is due`,
+    missed.count > 0 && `\`owm backfill --from ${missed.oldest} --to ${missed.newest}${flag}\` serves what was missed`,
   ).join('; ')
 
 export function timesInWords(times: TimesWithoutRun): string[] {
@@ -67,6 +69,6 @@ export function timesInWords(times: TimesWithoutRun): string[] {
   return compact(
     covered.count > 0 && `a later run stands in for ${plural(covered.count, 'scheduled time')}`,
     parts.length > 0 &&
-      `${plural(due.count + missed.count, 'scheduled time')} without a run: ${parts.join(', ')}: ${remedyOf(times)}`,
+      `${plural(due.count + missed.count, 'scheduled time')} without a run: ${parts.join(', ')}: ${times.todo}`,
   )
 }

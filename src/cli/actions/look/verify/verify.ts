@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
-import { type Shard, shardNameIn, shardOf } from '../../../../tasks/slot.js'
+import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
 import { type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -14,7 +14,7 @@ import { type Compared, compare, type Listed } from './compare.js'
 import type { Verified } from './judge.js'
 import { listedIds } from './list.js'
 import { isDifferent, verdictsInWords } from './report.js'
-import { remedyOf, type TimesWithoutRun, timesWithoutRun } from './times.js'
+import { type TimesWithoutRun, timesWithoutRun } from './times.js'
 
 /** What `owm verify --json` prints. */
 export interface VerifyResult {
@@ -75,7 +75,9 @@ export async function verify(
     const shard = await shardOfOutbox(path, loaded, around.env)
     const isLatest = loaded.settings.schedule?.catchUp === 'latest'
     const address = addressNoted(sink, name)
-    const which = { path, slot, pipeline, address, flushedSince, shard, isLatest }
+    const { isSharded } = await import('../../../../config/filters.js')
+    const flags = { isSharded: isSharded(loaded.settings) }
+    const which = { path, slot, pipeline, address, flushedSince, shard, isLatest, ...flags }
     const seen = await comparedAgain(() => compare(sink, which, listed))
     result.sink.entries = seen.entries
     result.slots = seen.slots
@@ -125,7 +127,7 @@ async function listedIn(
   if (shard !== own) {
     const whole = shard === '' ? 'without --shard' : `with --shard ${shard}`
     throw new UsageError(`The slot ${last.run.slot} was read ${whole}, and the list would be read otherwise.`, {
-      hint: `Run \`owm verify --source\` ${whole}.`,
+      hint: `Run \`owm verify --source${shardFlag(shard, own !== '')}\`.`,
     })
   }
   const isSure = last.run.cadence !== null || loaded.settings.cadence === undefined
@@ -147,5 +149,5 @@ function errorsOf({ slots, different, withoutRun }: VerifyResult): OwmError[] {
 
 const late = (times: TimesWithoutRun): OwmError =>
   new DifferentError(`Scheduled times that no start has come for: ${count(times.due.late)}.`, {
-    hint: `${remedyOf(times)}.`,
+    hint: `${times.todo}.`,
   })
