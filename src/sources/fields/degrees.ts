@@ -1,7 +1,8 @@
 /** Reads one coordinate as lists write it: with a decimal comma, in degrees, minutes and seconds, from 0 to 360. */
 import type { FieldOptions } from './options.js'
 
-export type Axis = 'latitude' | 'longitude'
+export const axes = ['latitude', 'longitude'] as const
+export type Axis = (typeof axes)[number]
 
 /** Why a value is no coordinate. */
 export class Unreadable {
@@ -49,7 +50,7 @@ const withoutOption = (axis: Axis, text: string): Unreadable =>
 
 /** Whether a text is one coordinate, in any notation. So is 46,9, which could be two numbers, but hardly ever is. */
 export const isOneCoordinate = (text: string): boolean =>
-  (['latitude', 'longitude'] as const).some((axis) => {
+  axes.some((axis) => {
     const read = degreesOf(text, axis, { decimal: text.includes(',') ? ',' : '.', dms: true })
     return !(read instanceof Unreadable) && Number.isFinite(Number(read))
   })

@@ -5,7 +5,7 @@ import { RepeatedKey } from '../../tasks/json/exact.js'
 import { isObject } from '../../tasks/json/tree.js'
 import { withoutHidden } from '../../words.js'
 import { pairOf } from './coordinates.js'
-import { type Axis, degreesOf, Unreadable } from './degrees.js'
+import { type Axis, axes, degreesOf, Unreadable } from './degrees.js'
 import { Judge } from './judge/judge.js'
 import { isNullIsland, Notes } from './judge/notes.js'
 import { Parts } from './judge/parts.js'
@@ -71,7 +71,7 @@ export class Mapping {
    * @param where ends the message: `, line 1`
    * @param sample the values of a row, if one is known, for hints
    */
-  declare(names: readonly string[], where = '', sample: readonly unknown[] = []): Plan {
+  declare(names: readonly string[], where: string, sample: readonly unknown[] = []): Plan {
     const { meanings, renamed, copied } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     this.#checkDegrees(names)
     this.#judge.declared(names, [...meanings, ...copied.map(({ to }) => to)], where, sample)
@@ -113,7 +113,7 @@ export class Mapping {
     const { names, values } = this.#paths(record)
     const { meanings } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     if (this.#options.fields?.['coordinates'] !== undefined) return meanings.includes('coordinates')
-    return ['latitude', 'longitude'].every((axis) => {
+    return axes.every((axis) => {
       const value = values[meanings.indexOf(axis)]
       return value !== undefined && !isObject(value)
     })

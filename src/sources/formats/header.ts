@@ -1,5 +1,6 @@
 /** The header of a table: its names, and whether a row is one. */
 import { ConfigurationError } from '../../errors/index.js'
+import { axes } from '../fields/degrees.js'
 import type { Mapping, Plan } from '../fields/mapping.js'
 import { known, normal } from '../fields/names.js'
 
@@ -49,9 +50,7 @@ export class Headers {
     this.#mapping = mapping
     this.#names = names.map((name, at) => normal(columnName(name, at)))
     this.#meanings = mapping.meaningsOf(names)
-    this.#places = ['latitude', 'longitude', 'coordinates']
-      .map((axis) => meanings.indexOf(axis))
-      .filter((at) => at >= 0)
+    this.#places = [...axes, 'coordinates'].map((axis) => meanings.indexOf(axis)).filter((at) => at >= 0)
   }
 
   /** Which header a row is; undefined for one that is none. */
@@ -59,7 +58,7 @@ export class Headers {
     if (cells.length !== this.#names.length || !this.#places.every((at) => this.#isWord(cells[at]))) return undefined
     const words = cells.map(columnName)
     const meant = this.#mapping.meaningsOf(words)
-    const hasPlace = ['latitude', 'longitude'].every((axis) => meant.includes(axis)) || meant.includes('coordinates')
+    const hasPlace = axes.every((axis) => meant.includes(axis)) || meant.includes('coordinates')
     if (!hasPlace) return undefined
     const isColumn = (at: number, column: number): boolean =>
       normal(words[at] ?? '') === this.#names[column] ||

@@ -2,9 +2,19 @@
 import { ConfigurationError } from '../../errors/index.js'
 import { isMalformed, type Location, Malformed } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
+import type { FieldOptions } from '../fields/options.js'
 
 export const formats = ['csv', 'tsv', 'json', 'ndjson', 'geojson', 'yaml'] as const
 export type Format = (typeof formats)[number]
+
+/** Whether the columns of a list are named once, in a header. */
+export const isTable = (format: Format | undefined): boolean => format === 'csv' || format === 'tsv'
+
+/** The options with what counts as no value in a format: in tables also `\N`, as databases export NULL. */
+export const withNulls = <Given extends Pick<FieldOptions, 'nulls'>>(
+  given: Given,
+  format: Format | undefined,
+): Given => (isTable(format) ? { ...given, nulls: given.nulls ?? ['\\N'] } : given)
 
 /** A list as text. */
 export interface TextList {

@@ -9,6 +9,7 @@
  */
 import { defineSource, type Source } from '../../plugin.js'
 import { Mapping } from '../fields/mapping.js'
+import { isTable, withNulls } from '../formats/records.js'
 import { Reader } from './answer/index.js'
 import { credentials } from './credentials.js'
 import { options } from './options.js'
@@ -34,9 +35,8 @@ export default defineSource({
     })
     const client = new Client(given, own, { dispatcher, proxies }, context.signal)
     const { origin, pathname } = new URL(given.url)
-    const isTable = given.format === 'csv' || given.format === 'tsv'
-    const thing = isTable || given.layout === 'rows' ? 'column' : 'key'
-    const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
+    const thing = isTable(given.format) || given.layout === 'rows' ? 'column' : 'key'
+    const settings = withNulls(given, given.format)
     return {
       read(resume) {
         const mapping = new Mapping(settings, { title: `${origin}${pathname}`, thing, log: context.log })

@@ -48,8 +48,8 @@ export function pageStatement(
   return { sql: `SELECT ${selected.join(', ')} FROM ${from} ${where}${order}`, values }
 }
 
-/** Whether there is any row, or one that meets the condition. */
-export function anyStatement({ from }: Target, dialect: Dialect, condition = '1 = 1'): Statement {
+/** Whether any row meets the condition. */
+export function anyStatement({ from }: Target, dialect: Dialect, condition: string): Statement {
   const values: unknown[] = []
   return { sql: `SELECT 1 FROM ${from} WHERE ${condition} LIMIT ${dialect.limit(1, values)}`, values }
 }

@@ -5,6 +5,7 @@ import { extname } from 'node:path'
 import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
 import { type Format, formats, type TextList } from '../formats/records.js'
 import { decoded, refuseForeign, unzipped } from '../formats/text.js'
+import { mustBeRegular } from '../regular-file.js'
 import type { Options } from './options.js'
 
 const endings: Readonly<Record<string, Format>> = {
@@ -67,12 +68,7 @@ async function mustBeReadable(path: string): Promise<void> {
       hint: 'Correct source.file; a relative path starts at the configuration file.',
       cause,
     })
-  const found = await stat(path).catch((thrown: unknown) => {
-    throw unreadable(codeOf(thrown) === 'ENOENT' ? 'there is no such file' : toError(thrown).message, thrown)
-  })
-  if (found.isDirectory()) throw unreadable('it is a folder')
-  if (!found.isFile())
-    throw unreadable('it is a pipe or a device, not a file; `file: "-"` reads what is piped into owm')
+  await mustBeRegular(path, unreadable, '; `file: "-"` reads what is piped into owm')
   const handle = await open(path).catch((thrown: unknown) => {
     throw unreadable(codeOf(thrown) === 'EACCES' ? 'permission is denied' : toError(thrown).message, thrown)
   })

@@ -11,7 +11,7 @@ import { readCsv } from '../formats/csv/index.js'
 import { readJson } from '../formats/json/index.js'
 import { readNdjson } from '../formats/ndjson.js'
 import { RecordReader } from '../formats/record.js'
-import { Placed, type Records, titleOf } from '../formats/records.js'
+import { isTable, Placed, type Records, titleOf, withNulls } from '../formats/records.js'
 import { readYaml } from '../formats/yaml.js'
 import { inBatches } from './checkpoint.js'
 import { endingOf } from './ending.js'
@@ -67,9 +67,9 @@ async function* read(
   log: Logger,
 ): AsyncGenerator<LocationBatch> {
   const version = await list.version()
-  const isTable = list.format === 'csv' || list.format === 'tsv'
-  const settings = isTable ? { ...given, nulls: given.nulls ?? ['\\N'] } : given
-  const mapping = new Mapping(settings, { title: titleOf(list.name), thing: isTable ? 'column' : 'key', log })
+  const settings = withNulls(given, list.format)
+  const thing = isTable(list.format) ? 'column' : 'key'
+  const mapping = new Mapping(settings, { title: titleOf(list.name), thing, log })
   const ending = endingOf(list, settings)
   const chunks = judged(readers[list.format](ending.list, settings, mapping), mapping, ending.check)
   try {

@@ -42,8 +42,10 @@ function argumentsFor({ node, settings, way }: Examined): string[] {
 
 function tlsArguments(tls: Settings['tls'], baseDir: string): string[] {
   if (typeof tls !== 'object') return []
-  const file = (name: 'ca' | 'cert', value = tls[name] ?? ''): string =>
-    isPem(value) ? `${name}.pem` : resolve(baseDir, value)
+  const file = (name: 'ca' | 'cert'): string => {
+    const value = tls[name] ?? ''
+    return isPem(value) ? `${name}.pem` : resolve(baseDir, value)
+  }
   return [
     ...(tls.ca === undefined ? [] : ['--cacert', file('ca')]),
     ...(tls.cert === undefined ? [] : ['--cert', file('cert'), '--key', 'key.pem']),

@@ -4,13 +4,12 @@
  */
 import { isMalformed, type Location, type Malformed } from '../../../plugin.js'
 import { numberIn } from '../../../tasks/place.js'
-import type { Axis } from '../degrees.js'
+import { type Axis, axes } from '../degrees.js'
 import { wordsInName } from './units.js'
 
 /** The most records that are examined. */
 const most = 10_000
 
-const axes = ['latitude', 'longitude'] as const
 const words = { latitude: /^(lat|latitude|ns)$/, longitude: /^(lon|lng|long|longitude|ew)$/ }
 const letters = { latitude: /^(n|s|north|south)$/i, longitude: /^(e|w|east|west)$/i }
 const isBelow = /^(s|south|w|west|-1?)$/i

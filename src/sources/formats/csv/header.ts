@@ -1,5 +1,6 @@
 /** The header of a CSV list. */
 import { ConfigurationError } from '../../../errors/index.js'
+import { axes } from '../../fields/degrees.js'
 import { likelyFor } from '../../fields/judge/likely.js'
 import type { Mapping, Plan } from '../../fields/mapping.js'
 import { columnName, mustDiffer } from '../header.js'
@@ -50,7 +51,7 @@ function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderT
   const names = cellsOf(only)
   const isHeader =
     mapping.seemsPlace(Object.fromEntries(names.map((name) => [name, '']))) ||
-    ['latitude', 'longitude'].every((axis) => likelyFor(axis, names) !== undefined)
+    axes.every((axis) => likelyFor(axis, names) !== undefined)
   const isRow = names.filter((name) => /^[+-]?\d+\.\d+$/.test(name)).length >= 2
   if (others.length > 0 || !(isHeader || isRow)) return undefined
   const header = isRow ? ', and name the columns with source.header' : ''

@@ -3,7 +3,8 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { driver, sqlite3 } from '../../../databases/sqlite.js'
-import { ConfigurationError, codeOf, toError } from '../../../errors/index.js'
+import { ConfigurationError } from '../../../errors/index.js'
+import { mustBeRegular } from '../../regular-file.js'
 import { foreignKey } from '../checkpoint.js'
 import type { Settings } from '../options.js'
 import type { Dialect } from './dialect.js'
@@ -25,12 +26,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       cause,
     })
   }
-  const found = await stat(path).catch((error: unknown) => {
-    throw unreadable(codeOf(error) === 'ENOENT' ? 'there is no such file' : toError(error).message, error)
-  })
-  if (found.isDirectory()) throw unreadable('it is a folder')
-  // Opening a pipe would block until it has a writer.
-  if (!found.isFile()) throw unreadable('it is a pipe or a device, not a file')
+  await mustBeRegular(path, unreadable)
   let inode: string | undefined
   return {
     title,
