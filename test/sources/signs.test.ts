@@ -1,6 +1,6 @@
 /** What an answer says of itself: which of it is a sign that there is more than its five items. */
 import { expect, test } from 'vitest'
-import { partIn } from '../../src/sources/signs/part.js'
+import { partIn } from '../../src/sources/signs/partial.js'
 
 const list = [1, 2, 3, 4, 5]
 const part = (beside: object, path = 'stations'): string | undefined => partIn({ ...beside, stations: list }, 5, path)

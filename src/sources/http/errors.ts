@@ -9,7 +9,7 @@ import {
   TransientError,
   toError,
 } from '../../errors/index.js'
-import { countInWords, type Sign } from '../signs/signs.js'
+import { countInWords, type Sign } from '../signs/more.js'
 import { oneLine } from '../signs/tree.js'
 import type { Options } from './options.js'
 import { type Answer, headerOf } from './request.js'

@@ -9,7 +9,7 @@ import { ConfigurationError, type OwmError, ResumePointError, TransientError } f
 import { isMalformed, type Logger } from '../../plugin.js'
 import { placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
-import { anyWay, type Sign } from '../signs/signs.js'
+import { anyWay, type Sign } from '../signs/more.js'
 import type { Checkpoint } from './checkpoint.js'
 import { missedError, type NoSuchPage, nextHints } from './errors.js'
 import type { Options } from './options.js'

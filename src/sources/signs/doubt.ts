@@ -5,7 +5,7 @@
 import { exactJson } from '../../tasks/json/exact.js'
 import { isObject } from '../../tasks/json/tree.js'
 import type { Member } from './members.js'
-import { isOfPaging } from './signs.js'
+import { isOfPaging } from './more.js'
 
 /** Members with a server's status; names as in `Member.name`. */
 const statusNames =

@@ -1,7 +1,7 @@
 /** Whether a list ends properly, or was cut off by a failed program or transfer. */
 import type { Location, Malformed } from '../../plugin.js'
 import { brokenIn, damaged } from '../formats/records.js'
-import { errorIn, errorInLastComment } from '../signs/ending.js'
+import { errorIn, errorInLastComment } from '../signs/trailing-error.js'
 import type { List } from './file.js'
 import type { Options } from './options.js'
 

@@ -1,7 +1,7 @@
 /** What all kinds of pagination have in common. */
 import type { Location, Malformed } from '../../../plugin.js'
 import type { Doubt } from '../../signs/doubt.js'
-import type { Sign } from '../../signs/signs.js'
+import type { Sign } from '../../signs/more.js'
 
 /** Where a page is: its number, offset, cursor or link; undefined for the first page of cursors and links. */
 export type Place = number | string | undefined

@@ -3,8 +3,8 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { laterPage, limitIn } from './earlier.js'
 import { hasMore, totalsIn } from './marks.js'
 import { membersOf } from './members.js'
+import { countInWords, isSilent, type Sign, signsIn } from './more.js'
 import { refusalIn } from './refusal.js'
-import { countInWords, isSilent, type Sign, signsIn } from './signs.js'
 import { oneLine } from './tree.js'
 
 /**

@@ -1,7 +1,7 @@
 /** Signs in an answer and its headers that its list has more than was read. */
 import { nextOf } from '../../signs/links.js'
 import { type Member, membersOfHeader } from '../../signs/members.js'
-import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/signs.js'
+import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/more.js'
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
 import { nextLink } from '../pagination/link-header.js'
