@@ -1,8 +1,10 @@
 /** Compares outbox, receipts and sink once, slot by slot. */
+import { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot, OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
 import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { byTime, type Shard, shardNamed } from '../../../../tasks/slot.js'
+import { inOrder, judgeByReceipt, servedUnknown } from './by-receipt.js'
 import { idsBySlot, judge, lacking, notThere, type Verified } from './judge.js'
 import { scan } from './scan.js'
 
@@ -28,10 +30,14 @@ interface Which {
   shard: Shard
   /** Whether a run stands in for earlier times (`catchUp: latest`). */
   isLatest: boolean
+  /** Milliseconds since 1970: without `slot`, slots that only receipts know are compared if they are newer. */
+  receiptsSince: number
 }
 
 export interface Compared {
   slots: Verified[]
+  /** Those of them that the outbox has runs of, the newest first. */
+  own: string[]
   entries: number
   /** Slots that this shard served by another outbox. */
   elsewhere: string[]
@@ -42,36 +48,52 @@ export interface Compared {
 export async function compare(sink: Sink, which: Which, listed: Listed | undefined): Promise<Compared> {
   const { path, slot, pipeline, isSharded, address, flushedSince, shard, isLatest } = which
   const { ownSlotsIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
-  const ours = await ownSlotsIn(path, { slot, pipeline, isSharded, address, room: listed?.ids.length ?? 0 })
+  const room = listed?.ids.length ?? 0
+  const ours = (await ownSlotsIn(path, { slot, pipeline, isSharded, address, room })) ?? nothingKnown(path, room)
+  const { isHeld } = ours
+  const own = ours.slots.map((one) => one.slot)
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
   const sinkSlots = inSink(receipts.all, shard)
-  const isHeld = ours?.isHeld === true
-  const more = { elsewhere: sinkSlots.served.map((receipt) => receipt.slot), isHeld }
-  if (!ours || ours.slots.length === 0) {
-    const slots = slot === undefined ? [] : [notThere(slot, receipts.all, sinkSlots, shard.join('/'))]
-    return { slots, entries: await entriesIn(sink), ...more }
-  }
+  const unknown = servedUnknown(receipts.all, own, shard).filter((one) => isAsked(one, which))
   const listedIndex = ours.slots.findIndex((one) => one.slot === listed?.slot && one.shard === listed.shard)
   if (listedIndex >= 0) for (const id of listed?.ids ?? []) ours.ids.list(id, listedIndex)
-  const scanned = await scan(sink, ours, receipts.own)
+  const scanned = await scan(sink, ours, receipts.own, unknown)
   const ids = idsBySlot(ours.ids, ours.slots.length, listedIndex)
-  const isEmpty = scanned.entries === 0
+  const seen = { sink, isHeld, isEmpty: scanned.entries === 0, flushedSince }
   const slots = ours.slots.flatMap((own, index) => {
     const [found, itsIds, isServed] = [scanned.found[index], ids[index], receipts.isServed[index] === true]
     if (!found || !itsIds) return []
     const isListed = index === listedIndex
     const list = isListed && listed?.isSure ? listed.ids : undefined
-    const judged = judge({ own, found, ids: itsIds, sink, isServed, isHeld, isListed, list, isEmpty, flushedSince })
+    const judged = judge({ ...seen, own, found, ids: itsIds, isServed, isListed, list })
     return [withOtherShards(judged, own, { begun: sinkSlots.begun, receipts: receipts.all, isLatest })]
   })
-  return { slots, entries: scanned.entries, ...more }
+  const others = unknown.flatMap((receipt, index) => {
+    const found = scanned.foundOthers[index]
+    return found ? [judgeByReceipt(receipt, found, { all: receipts.all, isSharded }, seen)] : []
+  })
+  // What another outbox served, and the sink has, is nothing new.
+  const told = slot === undefined ? others.filter(({ state }) => state === 'different') : others
+  const all = inOrder([...slots, ...told])
+  return {
+    slots: slot === undefined || all.length > 0 ? all : [notThere(slot, receipts.all, sinkSlots, shard.join('/'))],
+    own,
+    entries: scanned.entries,
+    elsewhere: sinkSlots.served.map((receipt) => receipt.slot),
+    isHeld,
+  }
 }
 
-async function entriesIn(sink: Sink): Promise<number> {
-  let entries = 0
-  for await (const _ of sink.entries?.() ?? []) entries++
-  return entries
-}
+/** Where there is no outbox, or nothing in it yet. */
+const nothingKnown = (path: string, room: number): OwnSlots => ({
+  path,
+  isHeld: false,
+  slots: [],
+  ids: new IdTable(room),
+})
+
+const isAsked = (receipt: Receipt, { slot, receiptsSince }: Which): boolean =>
+  slot === undefined ? Date.parse(receipt.slot) > receiptsSince : receipt.slot === slot
 
 /** A slot that is all right for this shard, unless the sink lacks other shards of it. */
 function withOtherShards(
@@ -99,12 +121,12 @@ async function receiptsOf(
   sink: Sink,
   pipeline: string,
   slot: string | undefined,
-  ours: OwnSlots | undefined,
+  ours: OwnSlots,
 ): Promise<{ own: (Receipt | undefined)[]; isServed: boolean[]; all: readonly Receipt[] }> {
   const all = (await sink.receipts?.(pipeline, slot)) ?? []
   const own: (Receipt | undefined)[] = []
   const isServed: boolean[] = []
-  for (const one of ours?.slots ?? []) {
+  for (const one of ours.slots) {
     const isOwn = (receipt: Receipt): boolean =>
       receipt.slot === one.slot && `${receipt.shard}/${receipt.shards}` === (one.shard || '0/1')
     // Without a slot, the sink gives only the receipts of the newest slots.

@@ -18,7 +18,7 @@ function lostThere({ own, sink }: Judged): Difference[] {
 }
 
 /** The outbox knows nothing of such a slot's tasks: only the sink can tell whether it still has them. */
-function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Difference[] {
+function lostSince({ own, found, ids, sink, isServed, isEmpty, ...judged }: Judged): Difference[] {
   if (!own.isServedByReceipt || !sink.receipts) return []
   const todo = `\`${startOf(own)} --again\` delivers ${replayedTo(sink)}, under the same ids`
   const { receipt } = found
@@ -29,7 +29,7 @@ function lostSince({ own, found, ids, sink, isServed, ...judged }: Judged): Diff
     return [{ kind: 'no receipt', count: 1, what, ids: [], todo }]
   }
   if (!receipt || found.isTrimmed || found.isTakenFrom) return []
-  const there = hasRange(found) ? found.unknown : receipt.delivered
+  const there = hasRange(found) ? found.unknown : isEmpty ? 0 : receipt.delivered
   // If the list is the same, absent tasks were refused, discarded or lost.
   const absent = isOfList({ found, ...judged }) ? ids.onlyListed : []
   const count = Math.max(receipt.delivered - there, absent.length - receipt.dead - receipt.discarded)

@@ -2,7 +2,7 @@
 import { compact, sumOf } from '../../../../lists.js'
 import type { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
-import type { Begun, InSink } from '../../../../pipeline/slots/in-sink.js'
+import { type Begun, type InSink, standing } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt } from '../../../../plugin.js'
 import { sumOfKnown } from '../../../../tasks/ids/sum.js'
 import { type Difference, mostIds, replays, type SinkAsked, startOf } from './difference.js'
@@ -46,6 +46,8 @@ interface Ids {
   readonly onlyListed: string[]
   readonly notListed: string[]
 }
+
+export const noIds = (): Ids => ({ there: 0, before: [], behind: [], twice: [], onlyListed: [], notListed: [] })
 
 /** @param listedSlot the index of the slot that is compared with the list, -1 for none */
 export function idsBySlot(ids: IdTable, slots: number, listedSlot: number): Ids[] {
@@ -280,16 +282,19 @@ function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Foun
 }
 
 /**
- * A slot without a run in the outbox.
+ * A slot that neither a run of the outbox nor receipts tell to be served.
  * @param own the shard that is verified, such as `0/3`
  */
-export function notThere(slot: string, receipts: readonly Receipt[], { served, begun }: InSink, own: string): Verified {
-  const delivered = sumOf(receipts, (receipt) => receipt.delivered)
-  const base = blank(slot, null, delivered)
-  if (served.length > 0) return { ...base, state: 'elsewhere' }
+export function notThere(slot: string, receipts: readonly Receipt[], { begun }: InSink, own: string): Verified {
+  const there = standing(receipts)
+  const base = blank(
+    slot,
+    null,
+    sumOf(there, (receipt) => receipt.delivered),
+  )
   const [other] = begun
   if (other) return lacking({ ...base, state: 'different' }, other)
-  const isBegun = receipts.length > 0
+  const isBegun = there.length > 0
   const what = isBegun
     ? `the sink has other shards of the slot, and lacks shard ${own}`
     : 'neither the outbox nor the sink has anything of the slot'

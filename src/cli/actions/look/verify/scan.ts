@@ -22,16 +22,23 @@ export interface Found {
   readonly unknownSum: IdSum
 }
 
-/** Also marks in `ids` what it finds. */
+/**
+ * Also marks in `ids` what it finds.
+ * @param receipts those of the outbox's slots
+ * @param others those of slots that the outbox doesn't know
+ */
 export async function scan(
   sink: Sink,
   { slots, ids }: Pick<OwnSlots, 'slots' | 'ids'>,
   receipts: readonly (Receipt | undefined)[],
-): Promise<{ found: Found[]; entries: number }> {
+  others: readonly Receipt[],
+): Promise<{ found: Found[]; foundOthers: Found[]; entries: number }> {
   const found: Found[] = []
   const removers = await removersOf(sink)
   for (const [number] of slots.entries()) found.push(await beginning(sink, receipts[number], removers))
-  const ranges = new Ranges(found)
+  const foundOthers: Found[] = []
+  for (const receipt of others) foundOthers.push(await beginning(sink, receipt, removers))
+  const ranges = new Ranges([...found, ...foundOthers])
   let entries = 0
   for await (const { id, taskId } of sink.entries?.() ?? []) {
     entries++
@@ -49,7 +56,7 @@ export async function scan(
       }
     ranges.leave(id)
   }
-  return { found, entries }
+  return { found, foundOthers, entries }
 }
 
 async function beginning(
@@ -58,10 +65,9 @@ async function beginning(
   { isFull: trims, readersRemove: isTakenFrom }: Awaited<ReturnType<typeof removersOf>>,
 ): Promise<Found> {
   const [first, last] = [receipt?.firstEntry ?? undefined, receipt?.lastEntry ?? undefined]
-  const lacksFirst = first !== undefined && !(await reachesBackTo(sink, first))
   return {
     receipt,
-    isTrimmed: trims && lacksFirst,
+    isTrimmed: trims && first !== undefined && !(await reachesBackTo(sink, first)),
     isGone: trims && last !== undefined && !(await reachesBackTo(sink, last)),
     isTakenFrom,
     outside: 0,

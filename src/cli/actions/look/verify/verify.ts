@@ -4,7 +4,7 @@ import { ConfigurationError, DifferentError, type OwmError, UsageError } from '.
 import { addressNoted } from '../../../../pipeline/parts.js'
 import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
-import { type Surroundings, sourceOf } from '../../../compose.js'
+import { onTimeIn, type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
 import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
@@ -75,14 +75,15 @@ export async function verify(
     const shard = await shardOfOutbox(path, loaded, around.env)
     const isLatest = loaded.settings.schedule?.catchUp === 'latest'
     const address = addressNoted(sink, name)
+    const maxAgeMs = onTimeIn(loaded, around)?.maxAgeMs ?? redeliverableMs
+    const receiptsSince = around.now() - maxAgeMs
     const { isSharded } = await import('../../../../config/filters.js')
     const flags = { isSharded: isSharded(loaded.settings) }
-    const which = { path, slot, pipeline, address, flushedSince, shard, isLatest, ...flags }
+    const which = { path, slot, pipeline, address, flushedSince, shard, isLatest, receiptsSince, ...flags }
     const seen = await comparedAgain(() => compare(sink, which, listed))
     result.sink.entries = seen.entries
     result.slots = seen.slots
-    const slots = seen.slots.map((one) => one.slot)
-    const times = named === undefined ? await timesWithoutRun({ ...seen, slots }, loaded, around) : undefined
+    const times = named === undefined ? await timesWithoutRun({ ...seen, slots: seen.own }, loaded, around) : undefined
     if (times) result.withoutRun = times
   })
   result.different = result.slots.filter(isDifferent).length
