@@ -113,7 +113,7 @@ export const checks = {
     exitCode: 75,
   },
   'outbox-runs': {
-    about: 'runs that were begun and are not finished',
+    about: 'runs that were begun and are not finished, or a newest one whose list was too short',
     why: 'Their slots are not whole.',
     todo: 'Fix what the line says, or run what it names; the next `owm produce` finishes the rest.',
     exitCode: 75,
@@ -143,7 +143,7 @@ export const checks = {
     exitCode: 0,
   },
   'source-count': {
-    about: 'number of locations, against the last runs',
+    about: 'number of locations, against the last runs, `source.minLocations` and `source.minShare`',
     why: 'A list that is suddenly half as long may be a part of itself.',
     todo: 'Compare the list with an older one; with `source.minShare: 0.5` owm refuses such a list by itself.',
     exitCode: 75,

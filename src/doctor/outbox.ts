@@ -133,8 +133,14 @@ function pendingCheck({ pending, oldestPendingAt }: Health, now: number, mostMs:
   return judged('outbox-pending', waits > mostMs ? found : undefined, found)
 }
 
-function runsCheck({ open }: Health, { now, shard }: Pick<OutboxFacts, 'now' | 'shard'>, mostMs: number): Diagnosis {
+function runsCheck(
+  { open, short }: Health,
+  { now, shard }: Pick<OutboxFacts, 'now' | 'shard'>,
+  mostMs: number,
+): Diagnosis {
   const [oldest] = open
+  if (oldest === undefined && short)
+    return wrong('outbox-runs', `the newest run, of slot ${short.slot}, was given up: ${short.lastError}`)
   if (oldest === undefined) return fine('outbox-runs', 'every run is finished')
   const since = now - Date.parse(oldest.startedAt)
   const why = oldest.lastError === null ? '' : `: ${oldest.lastError}`

@@ -36,7 +36,7 @@ export async function sourceChecks(
     source = await deps.open()
     const read = await readFrom(source)
     const own = await ownDiagnoses('source', deps, source, patient)
-    const diagnoses = [...pageChecks(deps, read.first), ...countChecks(read, whole), ...own]
+    const diagnoses = [...pageChecks(deps, read.first), ...countChecks(deps, read, whole), ...own]
     return { diagnoses, locations: read.locations ?? 0 }
   } catch (error) {
     const found = isOwmError(error) ? withHint(error) : `The source ${deps.name} failed: ${toError(error).message}`
@@ -91,11 +91,20 @@ const reasonsOf = (rejects: Rejects): string =>
     .map(({ reason, count: times, position }) => `${reason} (${count(times)}, first ${position})`)
     .join('; ')
 
-function countChecks({ locations }: Read, whole: Health['whole']): Diagnosis[] {
-  const before = Math.max(0, ...whole.map(({ read }) => read))
+function countChecks(deps: SourceDeps, { locations }: Read, whole: Health['whole']): Diagnosis[] {
   if (locations === undefined) return [unknown('source-count', uncounted(whole)), shrunkCheck(whole)]
-  const found = `${plural(locations, 'location')}; the last runs read up to ${count(before)}`
-  return [judged('source-count', locations < before * leastShare ? found : undefined, found)]
+  const found = plural(locations, 'location')
+  const { minLocations = 0, minShare } = deps
+  // With filters or a shard, the minimum is for what was given before them.
+  if (!deps.given && locations < minLocations)
+    return [wrong('source-count', `${found}; source.minLocations is ${count(minLocations)}`)]
+  // A start compares with the last run alone.
+  const before = minShare === undefined ? Math.max(0, ...whole.map(({ read }) => read)) : (whole[0]?.read ?? 0)
+  const isFew = locations < before * (minShare ?? leastShare)
+  const share = minShare === undefined ? '' : `, and source.minShare is ${minShare}`
+  const last = minShare === undefined ? 'the last runs read up to' : 'the last run read'
+  const told = `${found}; ${last} ${count(before)}${share}`
+  return [judged('source-count', isFew ? told : undefined, told)]
 }
 
 function uncounted([newest]: Health['whole']): string {

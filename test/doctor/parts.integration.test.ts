@@ -62,6 +62,25 @@ it('a list that shrank, and one of which much is rejected', async () => {
   expect(ran.json.checks.find(({ code }) => code === 'source-rejects')?.found).toMatch(/^1 of 4: .*\(1, first line 5/)
 })
 
+it.each([
+  ['minLocations', 5, 3, 'source.minLocations is 5'],
+  ['minShare', 0.9, 8, 'the last run read 9, and source.minShare is 0.9'],
+])('a list that %s: %d refuses, which each start ends with', async (key, value, places, told) => {
+  const source = { use: 'static-list', file: './a.csv', [key]: value }
+  const cwd = await folderOf({ ...healthy, source }, { 'a.csv': list(9) })
+  expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })).code).toBe(0)
+  await writeFile(join(cwd, 'a.csv'), list(places))
+  expect(wrongIn(await doctor(cwd))).toEqual(['source-count'])
+  expect((await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })).code).toBe(65)
+  const ran = await doctor(cwd)
+  expectFound(ran, 75, 'outbox-runs', 'source-count')
+  expect(ran.json.checks.find(({ code }) => code === 'source-count')?.found).toContain(told)
+  // A list that is whole again is the last word.
+  await writeFile(join(cwd, 'a.csv'), list(9))
+  expect((await owm(['produce', '--slot', '2026-11-23T12:00:00Z'], { cwd })).code).toBe(0)
+  expectFound(await doctor(cwd), 0)
+})
+
 it('a list that shrank, and is too long to be counted', async () => {
   const cwd = await folderOf({ ...healthy, source: { use: './long.mjs' } }, { 'long.mjs': longList(9) })
   expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })).code).toBe(0)

@@ -125,3 +125,19 @@ test('what a clock that was ahead has covered does not hide that no start comes 
   expect((await produce(cwd, '2026-11-23T08:12:00Z')).json).toMatchObject({ slot: due.newest, sink: { delivered: 3 } })
   expect((await verify(cwd, '2026-11-23T08:15:00Z')).code).toBe(0)
 })
+
+test('times behind a list that was too short from the first start on', async () => {
+  const cwd = await folderOf({ maxAge: '6h' })
+  const args = ['--set', 'source.minLocations=1000']
+  expect((await produce(cwd, '2026-11-23T05:00:10Z', ...args)).code).toBe(65)
+  const late = await verify(cwd, '2026-11-23T09:30:00Z', ...args)
+  expect(late, late.stderr).toMatchObject({
+    code: 75,
+    json: {
+      slots: [],
+      withoutRun: { due: { count: 4, oldest: hour(6), late: 4 }, missed: { count: 1, newest: hour(5) } },
+    },
+  })
+  const words = await owm(['verify', ...args], at(cwd, '2026-11-23T09:30:00Z'))
+  expect(words.stdout).toContain('has stored a slot; 5 scheduled times without a run: 4 due')
+})

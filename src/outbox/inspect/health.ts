@@ -27,6 +27,8 @@ export interface Health extends Totals {
   received: { slot: string; persisted: number; addresses: string[] }[]
   /** Unfinished runs, the oldest first. */
   open: OpenRun[]
+  /** The newest run, if it was given up because its source gave too few locations. */
+  short: { slot: string; lastError: string } | undefined
 }
 
 export interface OpenRun {
@@ -102,7 +104,7 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
   })
 }
 
-async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
+async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open' | 'short'>> {
   const { manager, version } = view
   const newest = { where: { state: In(readStates) }, order: { id: 'DESC' }, take: lastRuns } as const
   const counts = columnsOf(version, ['id', 'slot', 'sourceDigest', 'read', 'persisted', 'repeated'])
@@ -110,6 +112,8 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
   const where = { state: In(unfinishedStates) }
   const select = columnsOf(version, ['id', 'slot', 'sourceDigest', 'state', 'startedAt', 'lastError'])
   const unfinished = await manager.find(runs, { select, where, order: { id: 'ASC' } })
+  const [last] = await manager.find(runs, { select, order: { id: 'DESC' }, take: 1 })
+  const why = last?.state === 'missed' ? last.lastError : undefined
   return {
     whole: whole.map(({ slot, sourceDigest, read: locations, persisted, repeated }) => ({
       slot,
@@ -124,5 +128,6 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open'>> {
       startedAt: iso(startedAt, view),
       lastError: lastError ?? null,
     })),
+    short: last && why ? { slot: last.slot, lastError: why } : undefined,
   }
 }

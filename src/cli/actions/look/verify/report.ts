@@ -12,8 +12,12 @@ import type { VerifyResult } from './verify.js'
 export async function verdictsInWords(result: VerifyResult, limit: number, isOnce: boolean): Promise<string[]> {
   const { outbox, sink, slots, source, standIn } = result
   const width = terminalWidth()
-  if (slots.length === 0)
-    return wrapped(`There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`, width)
+  if (slots.length === 0) {
+    const none = result.withoutRun
+      ? [`No run in the outbox ${outbox} has stored a slot`, ...timesInWords(result.withoutRun)].join('; ')
+      : `There is no slot in the outbox ${outbox} yet: \`owm produce\` makes the first.`
+    return wrapped(none, width)
+  }
   // Differences first.
   const shown = slots.toSorted((one, other) => Number(isDifferent(other)) - Number(isDifferent(one))).slice(0, limit)
   const hasDiscarded = shown.some(({ discarded }) => discarded > 0)

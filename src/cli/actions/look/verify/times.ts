@@ -14,7 +14,7 @@ interface Times {
   newest: string | null
 }
 
-/** Those since the first compared slot, as `owm verify --json` prints them. */
+/** Those since the first compared slot, or else since the first run, as `owm verify --json` prints them. */
 export interface TimesWithoutRun {
   /** A later run stands in for them. */
   covered: Times
@@ -35,9 +35,11 @@ export async function timesWithoutRun(
   around: Surroundings,
 ): Promise<TimesWithoutRun | undefined> {
   const schedule = onTimeIn(loaded, around)
-  const first = slots.at(-1)
+  const seen = await slotsSeen(loaded)
+  // Where each run was given up, as of a list that is too short, no slot can be compared.
+  const first = slots.at(-1) ?? seen.slots.at(-1)?.slot
   if (!schedule || first === undefined) return undefined
-  const found = withoutRun(await slotsSeen(loaded), schedule.timetable, Date.parse(first), around.now())
+  const found = withoutRun(seen, schedule.timetable, Date.parse(first), around.now())
   const servedElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
   const left = (times: readonly number[]): number[] => times.filter((time) => !servedElsewhere.has(time))
   const timesIn = (times: readonly number[]): Times => {
