@@ -1,7 +1,8 @@
 /** Several pipelines in one file: which one is chosen, and what it shares with the others. */
-import { format, parse, resolve } from 'node:path'
+import { resolve } from 'node:path'
 import { ConfigurationError } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
+import { namedAfter } from '../files/folders.js'
 import { isTree, type Tree } from '../tasks/json/tree.js'
 import { commonKeys, defaultOutbox, pipelineName } from './schema.js'
 import { at, type Found, Origins } from './values/origins.js'
@@ -49,7 +50,7 @@ async function mustBeSections(found: Found): Promise<void> {
   for (const [key, own] of Object.entries(pipelinesIn(found))) {
     if (!pipelineName.test(key))
       throw new ConfigurationError(`The pipeline "${key}" ${await place(key)} needs another name.`, {
-        hint: 'It becomes a part of the name of its outbox: letters, digits, _ and - are allowed, a letter first.',
+        hint: 'It becomes a part of the name of its outbox: at most 64 letters, digits, _ and -, a letter first.',
       })
     if (own !== null && !isTree(own))
       throw new ConfigurationError(
@@ -98,12 +99,6 @@ function mustBeDistinct(
       )
     taken.set(path, name)
   }
-}
-
-/** `/var/lib/owm/outbox.db` of the pipeline hourly: `/var/lib/owm/outbox-hourly.db`. */
-export function namedAfter(pipeline: string, path: string): string {
-  const { dir, name, ext } = parse(path)
-  return format({ dir, name: `${name}-${pipeline}`, ext })
 }
 
 /** A pipeline's sections, completed by those beside `pipelines`. Options of another plugin aren't inherited. */

@@ -5,7 +5,7 @@
  */
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
-import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
+import { comment, indexVariable, inShell, listed, type Part, type Start, waiting } from './start.js'
 
 /** @param now milliseconds since 1970 */
 export function crontab(starts: readonly Start[], now: number): Part[] {
@@ -34,9 +34,10 @@ function head(starts: readonly Start[]): string {
 const credentialsFolder = ({ credentials }: Start): string[] =>
   credentials.length > 0 ? ['CREDENTIALS_DIRECTORY'] : []
 
-function cronLine({ name, node, program, folder, named, flags, schedule }: Start, now: number): string {
+function cronLine({ name, node, program, folder, named, flags, index, schedule }: Start, now: number): string {
   const call = [node, program, 'produce', '-q', ...waiting, '--config', named, ...flags]
-  const command = `cd ${inCron(folder)} && ${call.map(inCron).join(' ')}`
+  const shard = index === undefined ? '' : `${indexVariable}=${index} `
+  const command = `cd ${inCron(folder)} && ${shard}${call.map(inCron).join(' ')}`
   const minutes = minutesHere(schedule, now)
   return [
     comment(`${name}: "${schedule.cron}" in ${schedule.timezone}`),

@@ -6,12 +6,10 @@
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
+import { comment, indexVariable, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
 
 /** Paths in the container. */
 const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const
-
-const indexVariable = 'JOB_COMPLETION_INDEX'
 
 /** @param now milliseconds since 1970 */
 export function kubernetes(starts: readonly Start[], now: number): Part[] {
@@ -50,12 +48,15 @@ function head(starts: readonly Start[]): string {
   const variables = all(secretsOf)
   const credentials = all((start) => start.credentials)
   const files = all((start) => start.secretFiles)
-  const unwritable = all((start) => start.otherFiles).filter((path) => !path.startsWith(`${places.state}/`))
+  // Without a claim, the pod's own folder goes with the pod.
+  const others = starts.filter((start) => !isIndexed(start)).flatMap((start) => start.otherFiles)
+  const unwritable = [...new Set(others)].filter((path) => !path.startsWith(`${places.state}/`))
+  const lost = [...new Set(starts.filter(isIndexed).flatMap((start) => start.otherFiles))]
   return comment(
     `owm, for ${config}`,
     'Fill in the image (its entrypoint is owm) and the size of the volume; then, for kubectl apply:',
-    'The configuration, with the files that it names by relative paths (more --from-file). For secrets it should say',
-    '${NAME} or ${file:…}: a ConfigMap hides nothing.',
+    'The configuration, with the files beside it that it names (more --from-file); those in other folders belong into',
+    'the image. For secrets it should say ${NAME} or ${file:…}: a ConfigMap hides nothing.',
     `  kubectl create configmap owm --from-file=${keyOf(config)}=${inShell(config)}`,
     ...(variables.length === 0
       ? []
@@ -82,6 +83,13 @@ function head(starts: readonly Start[]): string {
       : [
           `The pod can write to ${places.state} only: move these files there, or mount a volume for them:`,
           ...unwritable.map((path) => `  ${path}`),
+        ]),
+    ...(lost.length === 0
+      ? []
+      : [
+          `What a pod of the Indexed Job writes to ${places.state} goes with it. Mount a volume that lasts for`,
+          'these files and the receipts beside them, or their tasks are lost:',
+          ...lost.map((path) => `  ${path}`),
         ]),
   )
 }

@@ -2,6 +2,9 @@
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
 
+/** Where a start with `source.shards` finds which one it is. */
+export const indexVariable = 'JOB_COMPLETION_INDEX'
+
 export interface Start {
   /** `owm`, or `owm-hourly` for the pipeline hourly: letters, digits, _ and -. */
   readonly name: string
@@ -33,6 +36,8 @@ export interface Start {
   /** `source.shards`, and `source.shard`, such as 0/3 */
   readonly shards: number | undefined
   readonly shard: string | undefined
+  /** Which shard it is, for a scheduler that doesn't tell. */
+  readonly index: number | undefined
 }
 
 /** A file to install. */

@@ -4,7 +4,7 @@
  */
 import { compact } from '../lists.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
+import { comment, indexVariable, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
 
 const units = '/etc/systemd/system'
 
@@ -27,6 +27,7 @@ function serviceOf(start: Start): string {
     ...(start.isLink
       ? ["# The outbox is this folder's by this name.", `Environment=${quoted(`PWD=${folder}`, inQuotes)}`]
       : []),
+    ...(start.index === undefined ? [] : [`Environment=${indexVariable}=${start.index}`]),
     ...environmentOf(start),
     '# A run that takes longer hangs: it is ended, and the next one goes on where it was.',
     'TimeoutStartSec=6h',

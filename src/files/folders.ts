@@ -1,7 +1,7 @@
 /** Files that may not exist, and folders. */
 import type { Stats } from 'node:fs'
 import { mkdir, realpath, stat } from 'node:fs/promises'
-import { dirname } from 'node:path'
+import { dirname, format, parse } from 'node:path'
 import { codeOf } from '../errors/index.js'
 
 /**
@@ -23,6 +23,12 @@ export async function folderOf(path: string): Promise<string> {
     if (codeOf(error) === 'ENOENT' && folder !== path) return folderOf(folder)
     throw error
   })
+}
+
+/** `/var/lib/owm/outbox.db` of the pipeline `hourly`: `/var/lib/owm/outbox-hourly.db`. */
+export function namedAfter(owner: string, path: string): string {
+  const { dir, name, ext } = parse(path)
+  return format({ dir, name: `${name}-${owner}`, ext })
 }
 
 /** Undefined if the file doesn't exist, or may not be examined. */

@@ -1,22 +1,11 @@
-/** `owm init --print`: what it prints is what cron, systemd and Kubernetes take, and what they start does its work. */
-import { execFile } from 'node:child_process'
 import { mkdir, readdir, readFile, symlink, writeFile } from 'node:fs/promises'
 import { basename, join } from 'node:path'
-import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import type { PrintResult } from '../../src/commands/init.js'
 import type { InspectResult } from '../../src/commands/outbox/inspect.js'
-import { bin, folderWith, owm, owmJson, type RunOptions, temporaryFolder } from '../support/cli.js'
+import { bin, folderWith, owm, owmJson, temporaryFolder } from '../support/cli.js'
 import { cronJobsOf, manifestsIn, problemsOf } from '../support/manifests.js'
-
-const run = promisify(execFile)
-
-const base = {
-  schedule: { cron: '0 * * * *' },
-  source: { use: 'simulated-db', count: 20 },
-  sink: { use: 'jsonl', path: './later/tasks.jsonl' },
-  outbox: { path: './state/o.db' },
-}
+import { base, linesIn, run, textOf } from './scene.js'
 
 /** A folder whose name has what shells, crontabs and units don't take as it stands. */
 async function strangeFolder(config: unknown): Promise<string> {
@@ -26,30 +15,11 @@ async function strangeFolder(config: unknown): Promise<string> {
   return folder
 }
 
-const textOf = async (args: string[], options: RunOptions): Promise<string> => {
-  const ran = await owm(['init', '--print', ...args], options)
-  expect(ran, ran.stderr).toMatchObject({ code: 0, stderr: '' })
-  return ran.stdout
-}
-
 const partsOf = async (scheduler: string, cwd: string, ...args: string[]): Promise<PrintResult['files']> => {
   const ran = await owmJson<PrintResult>(['init', '--print', scheduler, ...args], { cwd })
   expect(ran, ran.stderr).toMatchObject({ code: 0, json: { scheduler } })
   return ran.json.files
 }
-
-/** The lines that start something, each with its fields and its command as cron gives it to the shell. */
-const linesIn = (crontab: string): { fields: string; command: string }[] =>
-  crontab
-    .split('\n')
-    .filter((line) => line !== '' && !line.startsWith('#'))
-    .map((line) => {
-      const [, fields = '', command = ''] = /^((?:\S+ ){4}\S+) +(.*)$/.exec(line) ?? []
-      // As Debian's cron: a backslash goes before % and backslash, a bare % would end the command.
-      const given = command.replace(/\\([%\\])/g, (_, escaped) => (escaped === '%' ? '\u0000' : escaped))
-      expect(given).not.toContain('%')
-      return { fields, command: given.replaceAll('\u0000', '%') }
-    })
 
 describe('--print crontab', () => {
   it('prints a line that serves each scheduled time once, whatever the folder is called', async () => {

@@ -46,7 +46,12 @@ it('systemd and Kubernetes start owm on the day behind a gap, too', () => {
   const start: Start = {
     ...{ name: 'owm', node: '/n', program: '/p', folder: '/f', config: '/f/c', named: 'c', isLink: false, user: 'u' },
     ...{ flags: [], variables: [], credentials: [], secretFiles: [], writes: [], otherFiles: [] },
-    ...{ shards: undefined, shard: undefined, schedule: { cron: '30 23 28 3 6', timezone: 'America/Nuuk' } },
+    ...{
+      shards: undefined,
+      shard: undefined,
+      index: undefined,
+      schedule: { cron: '30 23 28 3 6', timezone: 'America/Nuuk' },
+    },
   }
   const [, timer] = systemd([start], now)
   expect(timer?.text).toContain('\nOnCalendar=*-*-* 0,23:30:00 America/Nuuk\n')

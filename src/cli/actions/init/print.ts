@@ -3,9 +3,10 @@ import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import { crontab } from '../../../deploy/crontab.js'
-import type { Part, Start } from '../../../deploy/start.js'
+import { indexVariable, type Part, type Start } from '../../../deploy/start.js'
 import { systemd } from '../../../deploy/systemd.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
+import { namedAfter } from '../../../files/folders.js'
 import { compact } from '../../../lists.js'
 import type { BaseFlags, Done } from '../../command.js'
 import { mustHaveSchedule, type Surroundings } from '../../compose.js'
@@ -27,7 +28,11 @@ export async function print(
   flags: BaseFlags,
   { env, now }: Surroundings,
 ): Promise<Done<PrintResult>> {
-  const starts = await Promise.all(pipelines.map((loaded) => startOf(loaded, flags, env)))
+  const ofPipelines = await Promise.all(
+    pipelines.map(async (loaded) => ({ loaded, start: await startOf(loaded, flags, env) })),
+  )
+  const isKubernetes = result.scheduler === 'kubernetes'
+  const starts = isKubernetes ? ofPipelines.map(({ start }) => start) : ofPipelines.flatMap(ofShards)
   result.files = await {
     crontab: () => crontab(starts, now()),
     systemd: () => systemd(starts, now()),
@@ -48,7 +53,6 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     throw new ConfigurationError(`There is no configuration in ${cwd}.`, {
       hint: '`owm init` writes a starter .owmrc.yaml; --config FILE names an existing file.',
     })
-  const { indexVariable } = await import('../../../config/filters.js')
   const { shards, shard } = settings.source ?? {}
   if (shards !== undefined && shard !== undefined)
     throw new ConfigurationError('source.shards and source.shard are both set.', { hint: 'Leave one of them out.' })
@@ -59,8 +63,9 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     config: await placeOf(loaded, env),
     named: named ?? relative(cwd, file),
   }
-  const start = {
+  const start: Start = {
     ...paths,
+    index: undefined,
     isLink: paths.folder !== cwd,
     name: pipeline === undefined ? 'owm' : `owm-${pipeline}`,
     user: user(),
@@ -78,6 +83,32 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
   }
   for (const text of [...Object.values(paths), ...start.flags, ...start.writes]) mustBeOneLine(text, loaded)
   return { ...start, variables: [...new Set(start.variables)] }
+}
+
+/** Only Kubernetes gives each process its index: elsewhere each shard has a start, and an outbox, of its own. */
+function ofShards({ start, loaded }: { start: Start; loaded: Loaded }): Start[] {
+  const { shards, name, flags } = start
+  if (shards === undefined) return [start]
+  const path = loaded.settings.outbox.path
+  const written = loaded.origins.written(['outbox', 'path'])
+  const isVariable = typeof written === 'string' && written.includes('${')
+  const isOwn = isVariable && written.includes(indexVariable)
+  if (isVariable && !isOwn)
+    throw new ConfigurationError(`outbox.path is ${written} for all ${shards} shards.`, {
+      hint: `Let it differ by shard: add \${${indexVariable}} to its name.`,
+    })
+  const [at, others] = [flags.indexOf('--outbox'), [...flags]]
+  if (at >= 0) others.splice(at, 2)
+  return Array.from({ length: shards }, (_, index) => {
+    const own = `${index}-of-${shards}`
+    return {
+      ...start,
+      index,
+      name: `${name}-${own}`,
+      flags: isOwn ? flags : [...others, '--outbox', namedAfter(own, path)],
+      variables: start.variables.filter((variable) => variable !== indexVariable),
+    }
+  })
 }
 
 /** Variables that override a key of the configuration. */

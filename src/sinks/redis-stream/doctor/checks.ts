@@ -41,7 +41,8 @@ export const checks = {
   'redis-memory': {
     about: 'memory in use, against maxmemory',
     why: 'A full server takes no more tasks; they wait in the outbox.',
-    todo: 'Free memory, raise maxmemory or lower sink.maxLength; then `owm flush`.',
+    // A lower sink.maxLength doesn't help: a full server refuses the script that trims.
+    todo: 'Raise maxmemory, or trim what all readers have read (`redis-cli XTRIM`); then `owm flush`.',
     exitCode: 75,
   },
   'redis-expiry': {
