@@ -63,7 +63,7 @@ export async function cadenceKept(loaded: Loaded): Promise<string | null> {
 }
 
 /** The variable with a pod's number in a Kubernetes Indexed Job. */
-export const indexVariable = 'JOB_COMPLETION_INDEX'
+const indexVariable = 'JOB_COMPLETION_INDEX'
 
 interface OwnShard {
   /** 0 to `count - 1`; undefined if the environment should give it, but doesn't. */
