@@ -1,24 +1,24 @@
 /** Checks the names of a list before its first records are yielded. */
-import type { Location, Malformed } from '../../plugin.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Records } from '../formats/records.js'
+import { Ending } from '../signs/trailing-error.js'
 
 /** So many records are held back until the names can be checked; a shorter list is checked at its end. */
 const heldRecords = 20
 
-/** @param end is called with the last record, and throws if the list can't be whole */
+/** @param end is called with the last records, and throws if the list can't be whole */
 export async function* judged(
   chunks: AsyncIterable<Records>,
   mapping: Mapping,
-  end: (last: Location | Malformed) => void = () => undefined,
+  end: (ending: Ending) => void = () => undefined,
 ): AsyncGenerator<Records> {
   let held: Records[] | undefined = []
   let count = 0
-  let last: Location | Malformed | undefined
+  const ending = new Ending()
   try {
     for await (const chunk of chunks) {
       mapping.count(chunk.records)
-      last = chunk.records.at(-1) ?? last
+      ending.add(chunk.records)
       if (!held) {
         yield chunk
         continue
@@ -40,5 +40,5 @@ export async function* judged(
   }
   mapping.judge(true)
   if (held) yield* held
-  if (last) end(last)
+  if (ending.last) end(ending)
 }

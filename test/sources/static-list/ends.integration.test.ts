@@ -125,6 +125,18 @@ describe('a list in which a program broke off', () => {
     ['list.csv', `${csv}{"message":"Internal error","code":500}\n`, /ends in an error: .*Internal error/],
     ['list.csv', `${csv}<html><body>504 Gateway Time-out</body></html>\n\n`, /ends in an error: an HTML document/],
     ['list.tsv', `${csv.replaceAll(',', '\t')}java.sql.SQLException: closed\n`, /ends in an error: java/],
+    [
+      'list.csv',
+      `${csv}SPARQL-QUERY: queryStr=\na.b.TimeoutException\n\tat a.b.C(C.java:1)\n`,
+      /an error: SPARQL-QUERY/,
+    ],
+    ['list.ndjson', `${ndjson}Traceback (most recent call last):\n  File "a.py", line 1\nx\n`, /an error: Traceback/],
+    ['list.ndjson', `${ndjson}{\n  "error": "timeout"\n}\n`, /an error: "error": "timeout"/],
+    [
+      'list.json',
+      `[${ndjson.trim().replace('\n', ',')}]\nPHP Fatal error:  x in a.php on line 12\n`,
+      /goes on behind its end/,
+    ],
     ['list.csv', `${csv}Genf,46`, /breaks off in its last record: the row has 2 columns/],
     ['list.ndjson', `${ndjson}{"name":"Genf","la`, /breaks off in its last record: the line isn't JSON/],
   ])('%s, %#', async (name, text, says) => {

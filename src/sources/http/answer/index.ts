@@ -15,7 +15,7 @@ import { areLinks } from '../../signs/links.js'
 import { deepest, hasMore, pagesIn } from '../../signs/marks.js'
 import { type Member, membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere, wordsIn } from '../../signs/refusal.js'
-import { errorIn, errorInLastComment } from '../../signs/trailing-error.js'
+import { Ending, errorInLastComment } from '../../signs/trailing-error.js'
 import { type Found, find, memberAt, oneLine } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
@@ -150,10 +150,11 @@ export class Reader {
       : new TransientError(message)
   }
 
-  /** Throws if the server failed halfway, and an error is in place of the last item. */
+  /** Throws if the server failed halfway, and an error is in place of the last items. */
   #mustEndWell(records: Page['records'], about: About, behind?: string): void {
-    const last = records.at(-1)
-    const said = (last && errorIn(last)) ?? behind
+    const ending = new Ending()
+    ending.add(records)
+    const said = ending.error ?? behind
     if (said === undefined) return
     // After other items, the page exists, whatever the message says.
     this.#refuse({ said, isLasting: false }, { ...about, isFirst: about.isFirst && records.length === 1 })
