@@ -325,9 +325,14 @@ export class Pages {
   }
 
   /** Throws ConfigurationError if the first page is full, and nothing says that the list ends there. */
-  #mustLeadOn({ count, rows, hasMore, isSilent }: Page, named: string, limit: number | undefined): void {
-    const isFull = count === limit || rows === limit
-    if (this.#tally.total !== undefined || !isFull || hasMore === false || !isSilent) return
+  #mustLeadOn({ count, rows, hasMore, isSilent, limits }: Page, named: string, limit: number | undefined): void {
+    if (this.#tally.total !== undefined || hasMore === false || !isSilent) return
+    const other = limits.find(({ isSure, most }) => isSure && (most === count || most === rows))
+    if (other && this.#api.given.total !== false)
+      throw new ConfigurationError(`${named} gives ${count} items, as many as ${other.at} allows: there may be more.`, {
+        hint: `Raise that, or ${pagesHint} If the list really ends there, set source.total to false.`,
+      })
+    if (count !== limit && rows !== limit) return
     throw new ConfigurationError(`The first page of ${named} is full, but says nothing of a next one.`, {
       hint:
         `Name in source.next where the answer has its next ${this.#pagination.type}; ` +
@@ -361,6 +366,8 @@ export class Pages {
 /** Whether the server doesn't know a page, or gives it without a header, which only the first one may have. */
 const isUnknown = (error: unknown): error is NoSuchPage | Headless =>
   error instanceof NoSuchPage || error instanceof Headless
+
+const pagesHint = "set source.pagination as the server's pages are asked for."
 
 const roundWarning = (count: number): string =>
   `the whole list came in one answer of exactly ${count} items, and that doesn't say whether there are more: ` +

@@ -347,8 +347,13 @@ export class Tally {
 
   /** Whether the only page has as many items as a server's usual limit, and doesn't say that these are all. */
   get isRound(): boolean {
+    const { count, rows, limits } = this.#last
     const isTold = !this.#last.isSilent || this.total !== undefined || this.#given.total === false
-    return !isTold && this.#pages === 1 && [this.#last.count, this.#last.rows].some(isUsual)
+    return (
+      !isTold &&
+      this.#pages === 1 &&
+      [count, rows].some((each) => isUsual(each) || limits.some(({ most }) => most === each))
+    )
   }
 
   #isMissed({ kind, atLeast }: Sign): boolean {

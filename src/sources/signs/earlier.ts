@@ -8,7 +8,7 @@ const beforeNames = /^has(prev(ious)?)(page)?$/
 const previousNames = /^prev(ious)?(page)?(url|uri|link|href)?$/
 const pageNames = /^(current)?page(number|no|num)?$/
 const offsetNames = /^(offset|skip|startindex|startat)$/
-const limitNames = /^(limit|perpage|pagesize|maxresults|maxrecords|resultsperpage|itemsperpage)$/
+export const limitNames = /^(limit|perpage|pagesize|maxresults|maxrecords|resultsperpage|itemsperpage)$/
 
 /** A flag that says so, however the pages are counted. */
 export const saidBefore = (members: readonly Member[]): Member | undefined => members.find(isFlagged)

@@ -1,4 +1,4 @@
-/** What an answer says of itself: the members of its objects beside the list, and its headers. */
+/** What an answer says of itself: the members of its objects beside the list. */
 import { isObject, isTree, type Tree } from '../../tasks/json/tree.js'
 import { withoutNamespace } from './links.js'
 
@@ -24,11 +24,13 @@ export interface Member {
 /** Names of objects that are about the list. */
 const envelopes =
   /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|info|summary|query|result|response|^(@?attr(ibutes)?|\$)$/i
-/** As ArangoDB has them, beside the list; `stats` alone are of anything. */
-const envelopePaths = /^extra(\.stats)?$/
+/** As ArangoDB and ArcGIS have them, beside the list; `stats` alone are of anything. */
+const envelopePaths = /^(extra|(extra|meta(data)?)\.stat(istic)?s)$/i
+/** In those, what may be of anything as well. */
+const vague = /^(hits|count|total|found|matched|available)$/
 const mostLevels = 5
 
-const nameOf = (key: string): string =>
+export const nameOf = (key: string): string =>
   withoutNamespace(key)
     .replace(/^i(?=Total[A-Z])/, '') // as DataTables once named integers
     .toLowerCase()
@@ -63,7 +65,7 @@ interface Scope {
   readonly level: number
 }
 
-function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
+export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   const { prefix, list, own = /^$/, isNear, level } = scope
   if (!isObject(json)) return
   if (Array.isArray(json) && list === undefined) return
@@ -71,7 +73,9 @@ function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
-    yield { at, key, name: nameOf(key).replace(own, 'items'), beside, value, isNear, level }
+    const name = nameOf(key).replace(own, 'items')
+    const isOfList = isNear && !(/stats\.$|statistics\.$/i.test(prefix) && vague.test(name))
+    yield { at, key, name, beside, value: textIn(value), isNear: isOfList, level }
     const leadsToList = list?.startsWith(`${at}.`) ?? false
     if (!isTree(value) && !leadsToList) continue
     const isAbout = isNear && (leadsToList || envelopes.test(key) || envelopePaths.test(at) || Array.isArray(json))
@@ -80,14 +84,11 @@ function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   }
 }
 
-/** The members of a header; some servers put a JSON object into one: X-Pagination. */
-export function membersOfHeader(name: string, text: string): Member[] {
-  const at = `the header ${name}`
-  if (/pagina/i.test(name) && text.startsWith('{'))
-    try {
-      return [...membersWithin(JSON.parse(text), { prefix: `${at}, `, list: undefined, isNear: true, level: 1 })]
-    } catch {
-      return []
-    }
-  return [{ at, key: undefined, name: nameOf(name), beside: {}, value: text, isNear: true, level: 0 }]
+/** The text of an element that was XML, whose attributes stand beside it; anything else as it is. */
+function textIn(value: unknown): unknown {
+  if (!isTree(value)) return value
+  const texts = Object.entries(value).filter(([key, text]) => textKeys.test(key) && !isObject(text))
+  return texts.length === 1 ? texts[0]?.[1] : value
 }
+
+const textKeys = /^(_|\$|\$t|#|#text|__?text|_content|@value)$/

@@ -1,8 +1,9 @@
 /** Decides whether an empty page may be the end of the list. */
 import { type Doubt, doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
-import { type Member, membersOfHeader } from '../../signs/members.js'
+import type { Member } from '../../signs/members.js'
 import type { Options } from '../options.js'
 import { type Answer, headerOf } from '../request.js'
+import { membersOfHeader } from './headers.js'
 
 const hint = 'If that is how this server ends a list, set source.pagination.end to empty.'
 

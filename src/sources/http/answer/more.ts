@@ -1,18 +1,20 @@
 /** Signs in an answer and its headers that its list has more than was read. */
 import { nextOf } from '../../signs/links.js'
-import { type Member, membersOfHeader } from '../../signs/members.js'
+import type { Member } from '../../signs/members.js'
 import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/more.js'
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
 import { nextLink } from '../pagination/link-header.js'
 import { type Answer, headerOf } from '../request.js'
+import { membersOfHeader } from './headers.js'
+import { limitsIn } from './limits.js'
 
 /** @param beside the members beside the list */
 export function signsOf(
   beside: readonly Member[],
   { headers, url, status }: Answer,
   given: Options,
-): Pick<Page, 'signs' | 'isSilent'> {
+): Pick<Page, 'signs' | 'isSilent' | 'limits'> {
   const headerMembers = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
   const members = [...beside, ...headerMembers]
   const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
@@ -20,6 +22,7 @@ export function signsOf(
   return {
     signs: signs.filter((sign) => (sign.kind === 'items' ? isOpen(sign, given) : given.next !== false)),
     isSilent: inHeaders.length === 0 && isSilent(members),
+    limits: limitsIn(members, new URL(given.url)),
   }
 }
 

@@ -2,6 +2,7 @@
 import type { Location, Malformed } from '../../../plugin.js'
 import type { Doubt } from '../../signs/doubt.js'
 import type { Sign } from '../../signs/more.js'
+import type { Limit } from '../answer/limits.js'
 
 /** Where a page is: its number, offset, cursor or link; undefined for the first page of cursors and links. */
 export type Place = number | string | undefined
@@ -33,6 +34,8 @@ export interface Page {
   readonly signs: readonly Sign[]
   /** Whether it says neither that there is more nor that there is none. */
   readonly isSilent: boolean
+  /** The most items that it could have, by its request or by itself. */
+  readonly limits: readonly Limit[]
   /** Why an empty page may be a failure, not the end. */
   readonly doubt: Doubt | undefined
 }
@@ -51,6 +54,7 @@ export const emptyPage: Page = {
   hasLinks: false,
   signs: [],
   isSilent: true,
+  limits: [],
   doubt: undefined,
 }
 
