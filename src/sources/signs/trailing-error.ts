@@ -43,7 +43,7 @@ const reports: readonly RegExp[] = [
 
 const isReport = (line: string): boolean => reports.some((report) => report.test(line))
 
-/** So many records at the end of a list are looked at: a report is seldom longer. */
+/** So many records at the end of a list are looked at: a report is rarely longer. */
 const mostRecords = 200
 
 /** The records behind the last row of a list: they may be the report of a program that failed. */

@@ -7,14 +7,16 @@ const packed = /pag(e|ing|ina)|cursor|result-?set|(^|-)meta(data)?$/i
 
 /** Headers that say how much of something else there is: `X-RateLimit-Total-Count`. */
 const otherThings = new RegExp(
-  'rate|limit|quota|cache|throttl|request|retr(y|ies)|attempt|redirect|error|warning|fail|alert|quer(y|ies)|call|time|' +
-    'byte|length|cost|credit|usage|budget|token|auth|csrf|session|user|client|visit|message|notification|subscri|job|task',
+  'rate|limit|quota|cache|throttl|request|retr(y|ies)|attempt|redirect|error|warning|fail|alert|quer(y|ies)|call|' +
+    'time|byte|length|cost|credit|usage|budget|token|auth|csrf|session|user|client|visit|message|notification|' +
+    'subscri|job|task',
 )
 
-/** Ends of headers' names that are about a list, without hyphens: more than one word, since one alone may be anything. */
+/** Ends of headers' names that are about a list: more than one word, since one alone may be anything. */
 const ends = new RegExp(
-  `^((total|num(ber)?|count)-?(of-?)?(count|found|matched|returned|pages?|${things})|(${things}|pages?)-?(total|count)|` +
-    `total-?(${things})-?count|has-?(more|next(-?page)?)|(${things}|is|was)-?truncated|truncated|` +
+  `^((total|num(ber)?|count)-?(of-?)?(count|found|matched|returned|pages?|${things})|` +
+    `(${things}|pages?)-?(total|count)|total-?(${things})-?count|` +
+    `has-?(more|next(-?page)?)|(${things}|is|was)-?truncated|truncated|` +
     'next-?(page|cursor|token|link|url|offset|page-?token)|continuation-?token|' +
     `(max|limit)-?(${things})|(${things})-?limit|(per-?page|page-?size))$`,
 )

@@ -13,7 +13,8 @@ export interface Limit {
 
 const things = 'results?|records?|rows|items|features|entries|hits|places|stations'
 const sureNames = new RegExp(
-  `^((page|pagination|${things})?limit|rows|(page|pagination)size|(${things})?perpage|max(${things})|resultrecordcount)$`,
+  `^((page|pagination|${things})?limit|rows|(page|pagination)size|(${things})?perpage|` +
+    `max(${things})|resultrecordcount)$`,
 )
 const otherNames = /^(count|size|top|max|n|num|number|first|take|length|results|items|rpp|pagelen)$/
 
