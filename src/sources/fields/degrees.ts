@@ -81,8 +81,16 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
   if (degrees !== undefined) return degrees
   return decimal !== ',' && fromParts(parts, axis, true) !== undefined
     ? withoutOption(axis, text)
-    : new Unreadable(`${axis} "${text}" isn't written as 41° 15' 44" N is`)
+    : new Unreadable(
+        isShortPacked(text, axis)
+          ? `longitude "${text}" has two digits of degrees: without marks between the parts it needs three, 0073000W`
+          : `${axis} "${text}" isn't written as 41° 15' 44" N is`,
+      )
 }
+
+/** Whether a longitude is packed as a latitude is: Spain's AEMET writes 082219W. */
+const isShortPacked = (text: string, axis: Axis): boolean =>
+  axis === 'longitude' && /[EW]/i.test(text) && packed.exec(text)?.[2]?.length === 2
 
 /** A latitude has two digits of degrees, a longitude three; without a hemisphere it could be any number. */
 function packedParts(text: string, axis: Axis): (string | undefined)[] | undefined {

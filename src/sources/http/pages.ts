@@ -248,10 +248,13 @@ export class Pages {
         page.doubt,
       )
     if (page.next !== undefined || (count >= most && page.hasMore !== true)) return page
+    const { type, start, limit = 0 } = this.#pagination
+    // Read from page 1 of a list whose first page is 0.
+    const isLate = type === 'page' && start === 1 && most - count <= limit
     const [missing, option] =
       page.hasMore === true
         ? ['it says that more follows', 'that means something else, set source.next']
-        : [`only ${count} of ${most} items have come`, 'that is no total, set source.total']
+        : [`only ${count} of ${most} items have come`, `${isLate ? startAdvice : ''}that is no total, set source.total`]
     const message = `${this.#pageInWords(here)} is empty, although ${missing}; if ${option} to false`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
   }
@@ -368,6 +371,8 @@ const isUnknown = (error: unknown): error is NoSuchPage | Headless =>
   error instanceof NoSuchPage || error instanceof Headless
 
 const pagesHint = "set source.pagination as the server's pages are asked for."
+
+const startAdvice = 'its first page is 0, set source.pagination.start to 0; if '
 
 const roundWarning = (count: number): string =>
   `the whole list came in one answer of exactly ${count} items, and that doesn't say whether there are more: ` +

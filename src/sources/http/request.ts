@@ -4,6 +4,7 @@ import { promisify } from 'node:util'
 import { unzip } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
+import { isGzip } from '../formats/text.js'
 import { classed, reached, TooLong } from './errors.js'
 import { isPlainUrl, type Options } from './options.js'
 import { type Proxies, proxyVariable } from './proxy.js'
@@ -156,9 +157,17 @@ async function decoded(
   const encodings = headerOf(headers, 'content-encoding')
     .split(/[\s,]+/)
     .filter((name) => !/^(identity)?$/i.test(name))
-  for (; /^(x-)?gzip$|^deflate$/i.test(encodings.at(-1) ?? ''); encodings.pop()) body = await unzipped(body, most)
+  for (; /^(x-)?gzip$|^deflate$/i.test(encodings.at(-1) ?? ''); encodings.pop()) {
+    if (!mayBeZipped(body))
+      throw new Error(`its header content-encoding is ${encodings.at(-1)}, but its body doesn't begin so`)
+    body = await unzipped(body, most)
+  }
   return { body, encodings }
 }
+
+/** Whether bytes begin as gzip and zlib do; of one that ends before that, nothing is known. */
+const mayBeZipped = (body: Buffer): boolean =>
+  body.length < 2 || isGzip(body) || ((body[0] ?? 0) % 16 === 8 && body.readUInt16BE(0) % 31 === 0)
 
 const unzipped = (body: Buffer, most: number): Promise<Buffer> =>
   promisify(unzip)(body, { maxOutputLength: most }).catch((error: unknown) => {

@@ -13,7 +13,7 @@ const lastNames = /^(is_?last(_?page)?|last)$/i
 /** Names of members that lead to the next page. */
 export const nextNames = {
   cursor: /^(next(_?(cursor|token|page_?token|page_?cursor))?|end_?cursor|continuation(_?token)?)$/i,
-  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|@\w+\.nextLink|__next)$/i,
+  link: /^(next(_?(url|uri|link|page|page_?url|page_?link|records_?url))?|(@\w+|odata)\.nextLink|__next)$/i,
 }
 
 /** How many levels of objects are searched: `meta.pagination.links.next`. */

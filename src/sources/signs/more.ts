@@ -38,12 +38,15 @@ const leastHint =
   'The server stopped counting there: let it count all (Elasticsearch and OpenSearch do with track_total_hits=true ' +
   'in source.url). If it gives no more either, read the list in parts, each with its own filter in source.url.'
 
-const isLink = (text: string): boolean => /^(https?:)?\/|^\?/.test(text)
+/** `/x`, `?page=2` or, as OData 3 writes it, `Stations?$skiptoken=5`. */
+const isLink = (text: string): boolean => /^(https?:)?\/|^\?|^[\w.~-]+\?[\w$.-]+=/.test(text)
 
 /** The setting that follows a value of an answer to the next page. */
 function hintFor(next: string, at: string): string {
   if (next.startsWith('[')) return anyWay
   if (/^\d+$/.test(next)) return 'Set source.pagination.type to page or offset, as the server counts.'
+  if (/scroll_?id$/i.test(at))
+    return "Scrolls can't be followed. Set source.pagination: {type: offset, parameters: {offset: from, limit: size}}."
   const how = isLink(next) ? 'link' : 'cursor'
   if (at.startsWith('the header'))
     return `Set source.pagination.type to ${how}, if the server has it in its answers, too.`

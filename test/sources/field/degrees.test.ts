@@ -42,6 +42,15 @@ test.each(['33 52 10 W', '33 60 10 S', 'N 33 52 10 S', '-33 52 10 S', '33.5 52 1
   },
 )
 
+test('a packed longitude with two digits of degrees, as AEMET has it: what it needs is told', () => {
+  expect(degreesOf('082219W', 'longitude', { dms: true })).toMatchObject({
+    reason: expect.stringContaining('has two digits of degrees'),
+  })
+  expect(degreesOf('431825N', 'longitude', { dms: true })).toMatchObject({
+    reason: expect.stringContaining("isn't written as"),
+  })
+})
+
 test('a small s behind a space may be seconds or south: it is neither', () => {
   expect(read('33 52 10 s', 'latitude')).toBe('33 52 10 s')
 })

@@ -60,6 +60,14 @@ describe('understands', () => {
     expect(read.locations).toMatchObject([{ id: 0, city: 'x', latitude: 1, longitude: 2 }])
   })
 
+  test('no gzip, though its header says so: that is told', async () => {
+    const server = await api((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('[]'))
+    const { error } = await readAll({ url: server.origin }, { attempts: 1 })
+    expect(error).toMatchObject({
+      message: expect.stringContaining("content-encoding is gzip, but its body doesn't begin so"),
+    })
+  })
+
   test('gzip', async () => {
     const server = await api((request, response) => {
       expect(request.headers['accept-encoding']).toBe('gzip')

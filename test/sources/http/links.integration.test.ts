@@ -53,6 +53,11 @@ describe('the relations of a link', () => {
     expectAll(await byLink(await listed(leading), { items: 'data' }), 12)
   })
 
+  test('OData 3: followed by itself, relative as it is', async () => {
+    expectAll(await byLink(await listed((next) => ({ 'odata.nextLink': next.replace('/', 'Stations') }))), 12)
+    expectAll(await byLink(await listed((next) => ({ 'odata.count': '12', 'odata.nextLink': next }))), 12)
+  })
+
   test('of something else than the next page lead nowhere', async () => {
     for (const rel of ['next-archive', ['prev'], 'last'])
       expect((await byLink(await listed((href) => ({ links: [{ rel, href }] })))).error).toBeUndefined()
@@ -143,6 +148,8 @@ describe('hints name what can be followed', () => {
   test.each<[more: object, hint: string]>([
     [{ next: { after: 'abc' } }, 'Set source.pagination.type to cursor, and source.next to next.after.'],
     [{ next: [1, 'x'] }, "Set source.pagination as the server's pages are asked for, or ask for all at once."],
+    [{ _scroll_id: 'DnF1ZXJ5' }, "Scrolls can't be followed. Set source.pagination: {type: offset, "],
+    [{ nextResults: 'Stations?$skiptoken=5' }, 'Set source.pagination.type to link, and source.next to nextResults.'],
     [{ next: { page: 2 } }, 'Set source.pagination.type to page or offset, as the server counts.'],
   ])('%j', async (more, hint) => {
     expect((await byLink(await listed(() => more))).error).toMatchObject({ hint: expect.stringContaining(hint) })

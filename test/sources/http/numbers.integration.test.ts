@@ -73,3 +73,16 @@ test('places that each page has again, with other values, are no page again', as
   const later = await readAll(options, { resume: batches[0]?.resume ?? '' })
   expect({ error: later.error, read: later.locations.length }).toEqual({ error: undefined, read: (pages - 1) * limit })
 })
+
+test('a list whose first page is 0, read from page 1: the error asks for that first', async () => {
+  const server = await api((request, response) => {
+    const page = numberIn(queryOf(request), 'page', 0)
+    json(response, { data: cities(count).slice(page * limit, (page + 1) * limit), total: count })
+  })
+  const { error } = await readAll({ url: server.origin, pagination: { limit, start: 1 } }, { attempts: 1 })
+  expect(error).toMatchObject({
+    message: expect.stringMatching(/only 33 of 43 .*; if its first page is 0, set source/),
+  })
+  const all = await readAll({ url: server.origin, pagination: { limit, start: 0 } })
+  expectAll(all, count)
+})

@@ -30,12 +30,26 @@ describe('columns with spaces between them', () => {
     'Stations_id von_datum bis_datum Stationshoehe geoBreite geoLaenge Stationsname Bundesland\n' +
     '----------- --------- --------- ------------- --------- --------- ------------ ----------\n' +
     '00001 19370101 19860630            478     47.8413    8.8493 Aach             Baden-Württemberg\n'
+  const bom =
+    '   Site  Site name                Lat      Lon\n' +
+    '------- -------------------- -------- --------\n' +
+    ' 001000 KARUNJIE             -16.2919 127.1956\n' +
+    ' 001001 OOMBULGURRI EAST     -15.1806 127.8456\n'
   const ghcn =
     'ACW00011604  17.1167  -61.7833   10.1    ST JOHNS COOLIDGE FLD\n' +
     'AG000060390  36.7167    3.2500   24.0    ALGER-DAR EL BEIDA\n'
   test.each([
-    ['under a header and dashes', dwd, /fixed places in a line.*`cut .*with source\.header\..*skipLines: 2\./],
-    ['without a header', ghcn, /fixed places in a line.*`cut .*with source\.header\.(?!.*skipLines)/],
+    [
+      'under a header and dashes',
+      dwd,
+      /fixed places in a line.*`cut .* -c FROM-TO,FROM-TO,… FILE.*with source\.header\..*skipLines: 2\./,
+    ],
+    ['under dashes that fit', bom, /-c 1-7,9-28,30-37,39-46 FILE/],
+    [
+      'without a header',
+      ghcn,
+      /fixed places in a line.*`cut .* -c FROM-TO,FROM-TO,… FILE.*with source\.header\.(?!.*skipLines)/,
+    ],
     ['under a header', `id lat lon height name\n${ghcn}`, /fixed places in a line.*`cut .*skipLines: 1\./],
   ])('or of a fixed width, %s', async (_, text, says) => {
     const { hint } = await failure(read('list.csv', text))

@@ -60,9 +60,10 @@ function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderT
   // If names of places have spaces as well, only fixed positions show where a column ends.
   if (hasDashes || following.some((row) => cellsOf(row).length !== names.length)) {
     const skipped = isRow ? '' : ` Its header is skipped with source.skipLines: ${hasDashes ? line + 1 : line}.`
+    const places = (hasDashes && placesOf(following)) || 'FROM-TO,FROM-TO,…'
     return (
       'Its columns seem to have fixed places in a line: cut them out there, as ' +
-      "`cut --output-delimiter='|' -c 1-11,13-20,22-30,42-71 FILE` does, and name them with source.header." +
+      `\`cut --output-delimiter='|' -c ${places} FILE\` does, and name them with source.header.` +
       skipped
     )
   }
@@ -70,6 +71,17 @@ function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderT
     `Its columns seem to have spaces between them: set source.delimiter to " "${header}; ` +
     "where there are several, make them one first: `tr -s ' ' < FILE`."
   )
+}
+
+/**
+ * Where the columns are that a line of dashes underlines, from 1: `1-7,9-13`. Undefined if a row has values between
+ * them, as those of DWD have.
+ */
+function placesOf([line = '', ...rows]: readonly string[]): string | undefined {
+  const gaps = [...line].flatMap((each, index) => (each === ' ' ? [index] : []))
+  const fits = rows.every((row) => gaps.every((index) => (row[index] ?? ' ') === ' '))
+  const runs = [...line.matchAll(/[-=]+/g)]
+  return fits ? runs.map(({ 0: dashes, index }) => `${index + 1}-${index + dashes.length}`).join(',') : undefined
 }
 
 const cellsOf = (text: string): string[] => text.trim().split(/\s+/)
