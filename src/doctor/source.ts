@@ -5,6 +5,7 @@ import { judgePage } from '../pipeline/input/minimum.js'
 import { type Rejects, rejectsIn } from '../pipeline/input/rejects.js'
 import type { SourceDeps } from '../pipeline/parts.js'
 import type { Diagnosis, LocationBatch, Patient, Source } from '../plugin.js'
+import { shardNameIn } from '../tasks/slot.js'
 import { count, plural } from '../words.js'
 import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
@@ -36,7 +37,9 @@ export async function sourceChecks(
     source = await deps.open()
     const read = await readFrom(source)
     const own = await ownDiagnoses('source', deps, source, patient)
-    const diagnoses = [...pageChecks(deps, read.first), ...countChecks(deps, read, whole), ...own]
+    // A shard is compared with itself.
+    const runs = whole.filter(({ shard }) => shard === shardNameIn(deps.digest))
+    const diagnoses = [...pageChecks(deps, read.first), ...countChecks(deps, read, runs), ...own]
     return { diagnoses, locations: read.locations ?? 0 }
   } catch (error) {
     const found = isOwmError(error) ? withHint(error) : `The source ${deps.name} failed: ${toError(error).message}`

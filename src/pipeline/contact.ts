@@ -258,6 +258,8 @@ export class Contact {
       step('receipt:written')
       // guard: fence-over-left-out
       await this.#placeOverLeftOut()
+      // A run that is done has nothing pending, whenever this process dies.
+      await outbox.settle()
       await outbox.ledger.finish(brought.runs, outbox.sinks.present)
     }
   }

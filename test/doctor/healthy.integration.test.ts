@@ -132,6 +132,15 @@ const plain: Record<string, () => Promise<Setup>> = {
     }
     return { ...setup, before, args: ['--set', 'source.shard=0/2', '--outbox', 'o0.db'] }
   },
+  'a share, behind a slot that was served whole': async () => {
+    const setup = onRedis()
+    const before = async (cwd: string) => {
+      await produce(cwd, '--slot', '2026-11-23T10:00:00Z')
+      await produce(cwd, '--slot', '2026-11-23T11:00:00Z', '--shard', '0/4')
+      await groupOn(sinkOf(setup).stream)
+    }
+    return { ...setup, before, args: ['--set', 'source.shard=0/4'] }
+  },
   'a schedule that is kept': async () => {
     const config = { ...healthy, schedule: { cron: '0 * * * *' } }
     return { config, before: (cwd) => produce(cwd) }

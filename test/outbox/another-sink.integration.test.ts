@@ -73,8 +73,9 @@ describe('a slot that another sink has', () => {
     const share = (index: number): string[] => ['--shard', `${index}/2`]
     await good(cwd, serve('c1', ...share(0)), serve('c1', ...share(1)), serve('c2', ...share(0), '--again'))
     await good(cwd, serve('c2', ...share(0)), serve('c1', ...share(0)))
-    await expectElsewhere(cwd, serve('c2', ...share(1)), 'c1.jsonl')
-    await expectElsewhere(cwd, serve('c2'), 'c1.jsonl')
+    const rest = `owm produce --slot ${slot} --shard 1/2 --again`
+    await expectElsewhere(cwd, serve('c2', ...share(1)), 'c1.jsonl', rest)
+    await expectElsewhere(cwd, serve('c2'), 'in 2 shards')
     await good(cwd, serve('c2', ...share(1), '--again'), serve('c2', ...share(1)))
     expect((await idsIn(cwd, 'c2')).toSorted()).toEqual((await idsIn(cwd, 'c1')).toSorted())
   })

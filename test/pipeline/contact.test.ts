@@ -1,6 +1,6 @@
 /** The sink is opened once for all callers, and no caller waits for longer than it asked to. */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { TransientError } from '../../src/errors/index.js'
 import { Contact } from '../../src/pipeline/contact.js'
 import { partsWith, taking } from './parts.js'
@@ -50,4 +50,17 @@ test('a sink that could not be opened is opened again', async () => {
   await contact.sink()
   await contact.close()
   expect(events).toEqual(['open 1', 'open 2', 'close 2'])
+})
+
+test('a run that is done has nothing pending, whenever the process dies', async () => {
+  const deps = await partsWith(async () => taking)
+  const { ledger } = deps.outbox
+  const settled: string[] = []
+  vi.spyOn(deps.outbox, 'settle').mockImplementation(async () => void settled.push('acknowledged'))
+  vi.spyOn(ledger, 'finish').mockImplementation(async () => void settled.push('done'))
+  vi.spyOn(ledger, 'wholeSlots').mockResolvedValue([{ receipt: undefined, brought: { runs: ['a'], lastSeq: 0 } }])
+  const contact = new Contact(deps)
+  await contact.writeReceipts()
+  await contact.close()
+  expect(settled).toEqual(['acknowledged', 'done'])
 })

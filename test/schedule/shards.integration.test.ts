@@ -155,3 +155,14 @@ test('a backfill does not take what is there in part, in another number of shard
   expect(await machines.backfill({ machine: 0, at: 14 }, 10, 14)).toMatchObject({ code: 0 })
   expect(await machines.tasks()).toBe(5 * 30)
 })
+
+test('a slot that this outbox served whole is refused in shards: a receipt of one would say that others lack', async () => {
+  const machines = await Machines.with({ catchUp: 'all' })
+  expect(await machines.produce({ machine: 0, at: 10 })).toMatchObject({ code: 0 })
+  expect(await machines.produce({ machine: 0, at: 10, shard: '0/2' })).toMatchObject({
+    code: 78,
+    error: { message: expect.stringContaining('in one piece'), hint: expect.stringContaining('--shard 0/2 --again') },
+  })
+  expect(await machines.verify({ machine: 0, at: 10 })).toMatchObject({ code: 0 })
+  expect(await machines.tasks()).toBe(30)
+})

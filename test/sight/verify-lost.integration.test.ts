@@ -52,3 +52,18 @@ it('a lost slot that somebody gave up has nothing delivered', async () => {
     json: { slots: [{ state: 'discarded', delivered: 0, there: 0 }] },
   })
 })
+
+it('a slot in which nothing was due is at the sink that has its receipt', async () => {
+  const more = { schedule: { cron: '0 * * * *' }, cadence: { default: '3h' } }
+  const cwd = await folderWith({ ...base, ...more, sink: { use: 'redis-stream', url: redis().server.url } })
+  await run(cwd, 0, 'produce', '--slot', ten)
+  await run(cwd, 0, 'produce', '--slot', eleven)
+  for (const [args, state] of [
+    [[], 'same'],
+    [toOther, 'elsewhere'],
+  ] as const)
+    expect(await verify(cwd, '--slot', eleven, ...args)).toMatchObject({
+      code: 0,
+      json: { slots: [{ slot: eleven, delivered: 0, state }] },
+    })
+})

@@ -180,6 +180,13 @@ it('tells of a run that is under way, and of a place that is not due in it', asy
   expect((await why(cwd, '2')).runs[0]).toMatchObject({ what: 'pending', state: 'interrupted' })
 })
 
+it('tells that a line is rejected for its cadence', async () => {
+  const cwd = await folder({ schedule: { cron: '0 * * * *' }, cadence: { field: 'every' } })
+  await writeFile(join(cwd, 'places.json'), JSON.stringify([{ ...places[0], every: '99999d' }]))
+  const { lines } = await why(cwd, 'lagos')
+  expect(lines).toMatchObject([{ rejected: expect.stringContaining('every must be a duration'), cadence: null }])
+})
+
 it('tells why a task is dead', async () => {
   const fixture = (name: string): string => join(root, 'test', 'outbox', 'fixtures', name)
   const cwd = await folderWith({

@@ -55,8 +55,8 @@ export async function whereIs(
 /**
  * The sink's receipts of a slot; none if this outbox has served it in this number of shards; undefined if the sink
  * doesn't answer, or keeps none: then it is read. Throws ConfigurationError if it was delivered in another number:
- * divided differently, its locations would come twice. (What this outbox stored itself, in any number, is never stored
- * again.)
+ * divided differently, its locations would come twice, and where this outbox stored them itself, a receipt of nothing
+ * would say that the other shards lack theirs.
  */
 async function receiptsOf(
   slot: string,
@@ -66,14 +66,11 @@ async function receiptsOf(
 ): Promise<readonly Receipt[] | undefined> {
   const { pipeline, source, isSharded } = deps
   const [, shards] = shardOf(source.digest)
-  const own = runs.map((run) => shardOf(run.sourceDigest))
   // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
   if (runs.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
-  const isOwn = (receipt: Receipt): boolean =>
-    own.some(([shard, count]) => shard === receipt.shard && count === receipt.shards)
   const receipts = await standingReceipts(slot, deps, contact)
-  const other = receipts?.find((receipt) => receipt.shards !== shards && !isOwn(receipt))
+  const other = receipts?.find((receipt) => receipt.shards !== shards)
   // guard: shards-the-same
   if (!other) return receipts
   const flag = shardFlag(shardNameIn(source.digest), isSharded)

@@ -139,9 +139,11 @@ function stateOf(own: readonly RunRow[], sink: SinkId): OwnSlot['state'] {
   if (own.some(({ state }) => unfinishedStates.includes(state))) return 'open'
   if (own.at(-1)?.state === 'discarded') return 'discarded'
   if (own.every(isNoted)) return 'elsewhere'
-  const isHere = currentOf(own).every(
-    ({ sinks, persisted }) => persisted === 0 || sinks === null || sinks.some((id) => id === sink),
-  )
+  const current = currentOf(own)
+  const stored = current.filter(({ persisted }) => persisted > 0)
+  // Where nothing was due, the receipt is all that a sink has of the slot.
+  const telling = stored.length > 0 ? stored : current
+  const isHere = telling.every(({ sinks }) => sinks === null || sinks.some((id) => id === sink))
   return sink === undefined || isHere ? 'whole' : 'elsewhere'
 }
 

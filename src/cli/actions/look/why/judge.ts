@@ -37,13 +37,14 @@ export function judgeOf(
     const made = checked(location)
     const place = 'key' in made ? made : undefined
     const duplicateOf = place && leftOutBy === null ? earlier.add(place, position) : null
+    const rhythm = place && !isMalformed(location) ? rhythmOf?.(location, place) : undefined
     const value = (): string => (isMalformed(location) ? location.value : (exactJson(location) ?? ''))
     const line = (): Omit<Line, 'spot' | 'position'> => ({
       value: value(),
       leftOutBy,
       duplicateOf,
-      rejected: 'reason' in made ? made.reason : null,
-      cadence: place && !isMalformed(location) ? windowNow(rhythmOf?.(location, place), now) : null,
+      rejected: 'reason' in made ? made.reason : rhythm instanceof Rejection ? rhythm.reason : null,
+      cadence: windowNow(rhythm, now),
       idIn: (told) => (place && !isMalformed(location) ? idIn(told, location, place) : ''),
     })
     return { place, value, line }
