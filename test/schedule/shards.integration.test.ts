@@ -156,7 +156,7 @@ test('a backfill does not take what is there in part, in another number of shard
   expect(await machines.tasks()).toBe(5 * 30)
 })
 
-test('a slot that this outbox served whole is refused in shards: a receipt of one would say that others lack', async () => {
+test('a slot that this outbox served whole is refused in shards, of which others would seem to lack', async () => {
   const machines = await Machines.with({ catchUp: 'all' })
   expect(await machines.produce({ machine: 0, at: 10 })).toMatchObject({ code: 0 })
   expect(await machines.produce({ machine: 0, at: 10, shard: '0/2' })).toMatchObject({
