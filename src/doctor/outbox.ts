@@ -140,7 +140,7 @@ function runsCheck(
 ): Diagnosis {
   const [oldest] = open
   if (oldest === undefined && short)
-    return wrong('outbox-runs', `the newest run, of slot ${short.slot}, was given up: ${short.lastError}`)
+    return wrong('outbox-runs', `the newest run, of slot ${short.slot}, stored nothing: ${short.lastError}`)
   if (oldest === undefined) return fine('outbox-runs', 'every run is finished')
   const since = now - Date.parse(oldest.startedAt)
   const why = oldest.lastError === null ? '' : `: ${oldest.lastError}`
@@ -150,8 +150,10 @@ function runsCheck(
 }
 
 /** The command for runs that the next start can't read on, since it reads another shard. */
-function ofOtherShards(open: readonly OpenRun[], shard = ''): string {
-  const other = open.find((run) => run.state === 'reading' && shard !== '' && run.shard !== shard)
+function ofOtherShards(open: readonly OpenRun[], shard: string | undefined): string {
+  // A start that reads the whole list can read any shard on.
+  if (!shard) return ''
+  const other = open.find((run) => run.state === 'reading' && run.shard !== shard)
   return other ? `; \`owm produce ${slotFlags(other.slot, other.shard, true)}\` finishes that of ${other.slot}` : ''
 }
 

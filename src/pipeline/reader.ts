@@ -11,7 +11,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises'
 import type { OwmError } from '../errors/index.js'
 import type { RunRow } from '../outbox/outbox.js'
 import { zeroSum } from '../tasks/ids/sum.js'
-import { shardFlag, shardNameIn } from '../tasks/slot.js'
+import { flagOfDigest } from '../tasks/slot.js'
 import { step } from '../trace.js'
 import type { Feed } from './feed.js'
 import { cadenceCheck, cadenceOf } from './input/cadence.js'
@@ -121,7 +121,7 @@ async function mustBeEnough(
     isNew || !isReached() ? tooFew(source.name, given(), minimum, rejects, inOutbox) : undefined
   if (!judge()) {
     const nothing = isNew ? nothingGiven(source.name, given().given) : undefined
-    const flag = shardFlag(shardNameIn(source.digest), isSharded)
+    const flag = flagOfDigest(source.digest, isSharded)
     if (nothing !== undefined)
       log.warn({ event: 'source-empty', source: source.name }, `${nothing}; ${readAgain(run.slot, flag)}`)
     return

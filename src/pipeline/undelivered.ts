@@ -72,7 +72,7 @@ async function losses(delivered: Delivered, { outbox, isSharded }: Deps): Promis
   const tasks = sumOf(lost, (run) => run.lost)
   delivered.lost = tasks
   const slotsOf = (runs: readonly RunRow[]): string => slotsInWords([...new Set(runs.map(({ slot }) => slot))])
-  const { flag, which } = shardsInWords(lost, isSharded, slotsOf)
+  const { flag, which } = flagsFor(lost, isSharded, slotsOf)
   return [
     new SinkLostError(
       `The sink has lost ${plural(tasks, 'task')} that are too old to be delivered again, ` +
@@ -87,7 +87,7 @@ async function losses(delivered: Delivered, { outbox, isSharded }: Deps): Promis
 }
 
 /** The flag with which lost slots are read again as they were served, and if they need different ones, each one's. */
-function shardsInWords(
+function flagsFor(
   lost: readonly RunRow[],
   isSharded: boolean,
   slotsOf: (runs: readonly RunRow[]) => string,

@@ -48,6 +48,17 @@ export const shardOf = (digest: string): Shard => shardNamed(shardNameIn(digest)
 export const shardFlag = (shard: string, isSharded: boolean): string =>
   shard === '' && !isSharded ? '' : ` --shard ${shard || '0/1'}`
 
+/** The same, of the shard in the digest of a source. */
+export const flagOfDigest = (digest: string, isSharded: boolean): string => shardFlag(shardNameIn(digest), isSharded)
+
+/** The same of one or more shards: of several `flag` has I/N for each, and `each` names them, between commas. */
+export function flagOfShards(shards: Iterable<string>, isSharded: boolean): { flag: string; each: string } {
+  const [first = '', ...others] = new Set(shards)
+  if (others.length === 0) return { flag: shardFlag(first, isSharded), each: '' }
+  const names = [first, ...others].map((shard) => shard || '0/1')
+  return { flag: ' --shard I/N', each: `, for I/N each of ${names.join(', ')},` }
+}
+
 /** The flags with which a command works on a slot, or on one shard of it: see `shardFlag`. */
 export const slotFlags = (slot: string, shard: string, isSharded: boolean): string =>
   `--slot ${slot}${shardFlag(shard, isSharded)}`

@@ -227,7 +227,7 @@ describe('a run that was killed', () => {
     const other = await produce(['--shard', '1/2'], { cwd })
     expect({ code: other.code, error: other.json.error }).toMatchObject({
       code: 75,
-      error: { hint: expect.stringContaining('owm produce --shard 0/2') },
+      error: { hint: expect.stringMatching(/owm produce --slot \S+ --shard 0\/2`/) },
     })
     for (const shard of ['0/2', '1/2']) expect((await produce(['--shard', shard], { cwd })).code).toBe(0)
     expect(sorted(await idsIn(cwd))).toEqual(ids(5_000))

@@ -27,7 +27,7 @@ export interface Health extends Totals {
   received: { slot: string; persisted: number; addresses: string[] }[]
   /** Unfinished runs, the oldest first. */
   open: OpenRun[]
-  /** The newest run, if it was given up because its source gave too few locations. */
+  /** The newest run, if it was closed without storing anything: as a rule, its list was too short. */
   short: { slot: string; lastError: string } | undefined
 }
 

@@ -46,7 +46,7 @@ export interface NewRun {
 /** What the runs that are due at several slots have in common. */
 export type DueRun = Pick<NewRun, 'source' | 'sourceDigest' | 'namespace' | 'cadence'>
 
-/** A slot that another outbox has served; its cadence is assumed to be the present one. */
+/** A slot that another outbox has served. Inside an interval, the cadence is that of the interval's run. */
 type Served = DueRun & Pick<RunRow, 'slot' | 'read' | 'rejected'> & Pick<Receipt, 'interval'>
 
 export class Ledger {

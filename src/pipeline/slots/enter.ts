@@ -17,7 +17,7 @@ import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
-import { isSameShard, shardFlag, shardNameIn, shardOf } from '../../tasks/slot.js'
+import { flagOfDigest, flagOfShards, isSameShard, shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { ProduceDeps } from '../parts.js'
 import type { RunSettings } from './agenda.js'
 
@@ -48,12 +48,12 @@ export interface Entered {
   missed: readonly RunRow[]
 }
 
+type EnterDeps = Pick<ProduceDeps, 'outbox' | 'source' | 'isSharded' | 'log'>
+
 /** Finds or creates the row. Throws UsageError, SinkLostError. */
-export async function enterRun(
-  options: EnterOptions,
-  { outbox, source, isSharded, log }: Pick<ProduceDeps, 'outbox' | 'source' | 'isSharded' | 'log'>,
-): Promise<Entered> {
-  const { slot, slotGiven, cadence } = options
+export async function enterRun(options: EnterOptions, deps: EnterDeps): Promise<Entered> {
+  const { outbox, source, isSharded, log } = deps
+  const { slot } = options
   const { ledger } = outbox
   const goOnWith = async (run: RunRow, isReadBefore: boolean): Promise<Entered> => ({
     run,
@@ -75,7 +75,7 @@ export async function enterRun(
   if (!again) {
     mustNotBeDiscarded(slot, own, isSharded)
     mustNotBeLost(slot, own, isSharded)
-    if (!last) mustBeNewer(slot, outbox, shardFlag(shardNameIn(source.digest), isSharded))
+    if (!last) mustBeNewer(slot, outbox, flagOfDigest(source.digest, isSharded))
   }
   if (!again && last && (await outbox.intake.deletedOf(current)) > 0) {
     log.warn(
@@ -84,10 +84,20 @@ export async function enterRun(
     )
     return goOnWith(last, true)
   }
+  return begin(options, again, earlier, deps)
+}
+
+async function begin(
+  options: EnterOptions,
+  again: boolean,
+  earlier: readonly RunRow[],
+  { outbox, source, log }: EnterDeps,
+): Promise<Entered> {
+  const { slot, slotGiven, cadence, from } = options
   // What was delivered before may still be in the sink.
   // guard: again-leaves-out
   const leavesOut = again && options.replay !== 'all'
-  const started = await ledger.start({
+  const started = await outbox.ledger.start({
     source: source.name,
     sourceDigest: source.digest,
     slot,
@@ -95,7 +105,7 @@ export async function enterRun(
     namespace: namespaceOf(options, earlier, log),
     cadence,
     again,
-    from: options.from,
+    from,
     leavesOut,
   })
   return { ...started, isReadBefore: false }
@@ -128,25 +138,31 @@ function namespaceOf({ slot, namespace }: EnterOptions, earlier: readonly RunRow
 
 /** A scheduler's next retry mustn't read what an operator gave up. Throws UsageError. */
 function mustNotBeDiscarded(slot: string, own: readonly RunRow[], isSharded: boolean): void {
-  const discarded = own.find(isDiscarded)
-  if (!discarded) return
+  const discarded = own.filter(isDiscarded)
+  if (discarded.length === 0) return
+  const { flag, each } = flagOf(discarded, isSharded)
   throw new UsageError(`The slot ${slot} was discarded: it is not read again.`, {
-    hint: `\`owm produce --slot ${slot}${flagOf(discarded, isSharded)} --again\` serves it after all.`,
+    hint: `\`owm produce --slot ${slot}${flag} --again\`${each} serves it after all.`,
   })
 }
 
 /** Throws SinkLostError for a slot that the sink has lost: the outbox's record doesn't make it served. */
 function mustNotBeLost(slot: string, own: readonly RunRow[], isSharded: boolean): void {
-  const lost = own.find((run) => run.lost > 0)
-  if (!lost) return
-  const tasks = sumOf(own, (run) => run.lost)
+  const lost = own.filter((run) => run.lost > 0)
+  if (lost.length === 0) return
+  const tasks = sumOf(lost, (run) => run.lost)
+  const { flag, each } = flagOf(lost, isSharded)
   throw new SinkLostError(`The sink has lost ${tasks} tasks of the slot ${slot}.`, {
-    hint: `\`owm produce --slot ${slot}${flagOf(lost, isSharded)} --again\` reads it again under the same task ids.`,
+    hint: `\`owm produce --slot ${slot}${flag} --again\`${each} reads it again under the same task ids.`,
   })
 }
 
 /** A slot is read again as it was served, whatever the shard of this start is. */
-const flagOf = ({ sourceDigest }: RunRow, isSharded: boolean): string => shardFlag(shardNameIn(sourceDigest), isSharded)
+const flagOf = (served: readonly RunRow[], isSharded: boolean) =>
+  flagOfShards(
+    served.map((run) => shardNameIn(run.sourceDigest)),
+    isSharded,
+  )
 
 /** Throws UsageError for a slot that may have been served, but of which nothing is known any more. */
 function mustBeNewer(slot: string, { path, newestDeletedSlot }: Outbox, flag: string): void {

@@ -8,7 +8,7 @@ import { readStates } from '../../outbox/sqlite/run-states.js'
 import type { Receipt } from '../../plugin.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
 import { IdSum, sumOfKnown } from '../../tasks/ids/sum.js'
-import { isSameShard, shardFlag, shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
+import { flagOfDigest, isSameShard, shardOf, slotOf } from '../../tasks/slot.js'
 import { plural } from '../../words.js'
 import { cadenceOf, dueIn } from '../input/cadence.js'
 import { checkedIn, textJudgeIn } from '../input/judge.js'
@@ -71,7 +71,7 @@ export async function servedOtherwise(
   const receipt = ownReceipt(receipts, shardOf(source.digest))
   if (run.state !== 'done' || !isNoted(run) || !receipt) return undefined
   const { slot } = run
-  const flag = shardFlag(shardNameIn(source.digest), isSharded)
+  const flag = flagOfDigest(source.digest, isSharded)
   // guard: dead-elsewhere
   if (receipt.dead > 0) return refusedElsewhere(new Map([[slot, receipt.dead]]), flag)[0]
   // With a cadence, the interval decides which windows it had.

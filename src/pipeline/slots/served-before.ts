@@ -5,7 +5,7 @@ import type { RunRow } from '../../outbox/outbox.js'
 import { shardsServing } from '../../outbox/runs/sinks-of-runs.js'
 import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { shardFlag, shardNameIn, shardOf } from '../../tasks/slot.js'
+import { flagOfDigest, flagOfShards, shardNameIn, shardOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 import { inSink, ownReceipt, standing } from './in-sink.js'
@@ -54,9 +54,9 @@ export async function whereIs(
 
 /**
  * The sink's receipts of a slot; none if this outbox has served it in this number of shards; undefined if the sink
- * doesn't answer, or keeps none: then it is read. Throws ConfigurationError if it was delivered in another number:
- * divided differently, its locations would come twice, and where this outbox stored them itself, a receipt of nothing
- * would say that the other shards lack theirs.
+ * doesn't answer, or keeps none: then it is read. Throws ConfigurationError if it was delivered in another number.
+ * Divided differently, its locations would come twice. Where this outbox stored them itself, they wouldn't, but the
+ * receipt of a shard without tasks would say that the other shards are missing.
  */
 async function receiptsOf(
   slot: string,
@@ -73,10 +73,10 @@ async function receiptsOf(
   const other = receipts?.find((receipt) => receipt.shards !== shards)
   // guard: shards-the-same
   if (!other) return receipts
-  const flag = shardFlag(shardNameIn(source.digest), isSharded)
+  const flag = flagOfDigest(source.digest, isSharded)
   throw new ConfigurationError(
-    `The sink has the slot ${slot} of ${pipeline} in ${shardsInWords(other.shards)}, ` +
-      `and this start has ${shardsInWords(shards)}: its tasks would come twice.`,
+    `The sink has the slot ${slot} of ${pipeline} in ${numberInWords(other.shards)}, ` +
+      `and this start has ${numberInWords(shards)}: a slot is served in one number of shards.`,
     {
       hint:
         `\`owm produce --slot ${slot}${flag} --again\` delivers those that the sink doesn't hold, ` +
@@ -85,7 +85,7 @@ async function receiptsOf(
   )
 }
 
-const shardsInWords = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
+const numberInWords = (shards: number): string => (shards === 1 ? 'one piece' : `${shards} shards`)
 
 async function standingReceipts(
   slot: string,
@@ -161,9 +161,7 @@ async function servedElsewhere(
   const adopt = here
     ? ''
     : ', and `owm outbox adopt --sink --from history` gives it all that the outbox keeps, for `owm flush`'
-  const [first = '', ...others] = shardsServing(runs, own)
-  const flag = others.length === 0 ? shardFlag(first, isSharded) : ' --shard I/N'
-  const each = others.length === 0 ? '' : `, for I/N each of ${[first, ...others].join(', ')},`
+  const { flag, each } = flagOfShards(shardsServing(runs, own), isSharded)
   // This sink may have a part of a divided slot: a replay omits that.
   const [command, what] =
     addresses.length > 0

@@ -1,6 +1,6 @@
 /** `owm produce`: runs the configured parts, and reports what they did. */
 import type { Loaded } from '../../../config/load.js'
-import { type InputRejectedError, UsageError } from '../../../errors/index.js'
+import { type InputRejectedError, type OwmError, UsageError } from '../../../errors/index.js'
 import { sumOf } from '../../../lists.js'
 import type { Outbox, RunRow } from '../../../outbox/outbox.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
@@ -125,7 +125,8 @@ export async function produce(
   outbox = opened
   const serve = async (watched: Surroundings): Promise<Done<ProduceResult>> => {
     const agenda = agendaOf(named, now, schedule)
-    const done = await serveSlots(result, flags, { agenda, cadence, schedule, loaded, source, sink, opened }, watched)
+    const parts = { source, sink, outbox: opened }
+    const done = await serveSlots(result, flags, { agenda, cadence, schedule, loaded, parts }, watched)
     result.durationMs = elapsed()
     return { result, summary: [produceInWords(result, done.summary, done)], errors: done.errors }
   }
@@ -137,34 +138,42 @@ interface Serving {
   readonly cadence: string | null
   readonly schedule: OnTime | undefined
   readonly loaded: Loaded
-  readonly source: ChosenSource
-  readonly sink: SinkDeps
-  readonly opened: Outbox
+  readonly parts: { readonly source: ChosenSource; readonly sink: SinkDeps; readonly outbox: Outbox }
+}
+
+interface Served {
+  readonly summary: ProduceSummary
+  readonly errors: OwmError[]
+  /** How many scheduled times before its own the run of this start covers. */
+  readonly covers: number
+  /** Whether this start made the outbox. */
+  readonly isNew: boolean
 }
 
 /** Serves the slots of the agenda, and notes and warns of what came of it. */
 async function serveSlots(
   result: ProduceResult,
   flags: ProduceFlags,
-  { agenda, cadence, schedule, loaded, source, sink, opened }: Serving,
+  { agenda, cadence, schedule, loaded, parts }: Serving,
   around: Surroundings,
-) {
-  await warnLeftBehind(opened, loaded, around)
-  if (flags.force) await opened.breakers.save('source', undefined)
+): Promise<Served> {
+  const { source, outbox } = parts
+  await warnLeftBehind(outbox, loaded, around)
+  if (flags.force) await outbox.breakers.save('source', undefined)
   const what = { agenda, cadence, again: flags.again, flush: !flags['no-flush'] }
-  const summary = await run(what, loaded, { source, sink, outbox: opened }, around)
-  const covers = schedule ? await coveredBy(summary, opened, schedule) : { own: 0, all: 0 }
+  const summary = await run(what, loaded, parts, around)
+  const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
   if (covers.all > 0) result.covered = covers.all
-  await noteSummary(result, summary, source, opened)
+  await noteSummary(result, summary, source, outbox)
   const gaps = summary.due.flatMap((due) => due.gaps)
   const missed = summary.missed.length + sumOf(gaps, (gap) => gap.count)
   if (missed > 0) result.missed = missed
-  Object.assign(result.source, await logAllRejects(summary, result.served, opened, around))
+  Object.assign(result.source, await logAllRejects(summary, result.served, outbox, around))
   await warnMissed(summary.missed, around)
   await warnOtherList(summary, around)
   if (!summary.isReadBefore) await warnShrunk(result, summary.before, around)
-  const strict = flags.strict ? await strictErrors(source.name, summary, opened) : []
-  return { summary, covers: covers.own, isNew: opened.isNew, errors: [...summary.errors, ...strict] }
+  const strict = flags.strict ? await strictErrors(source.name, summary, outbox) : []
+  return { summary, covers: covers.own, isNew: outbox.isNew, errors: [...summary.errors, ...strict] }
 }
 
 /** The slot that was named. Kubernetes gives a job started by hand an empty one, which is none. */

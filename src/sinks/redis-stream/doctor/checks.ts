@@ -42,7 +42,7 @@ export const checks = {
     about: 'memory in use, against maxmemory',
     why: 'A full server takes no more tasks; they wait in the outbox.',
     // A lower sink.maxLength doesn't help: a full server refuses the script that trims.
-    todo: 'Raise maxmemory, or trim what all readers have read (`redis-cli XTRIM`); then `owm flush`.',
+    todo: 'Free memory or raise maxmemory; then `owm flush`.',
     exitCode: 75,
   },
   'redis-expiry': {

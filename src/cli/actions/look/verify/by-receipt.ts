@@ -4,15 +4,15 @@ import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import { inSink, ownReceipt, standing } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
-import { byTime, type Shard, shardNamed, slotFlags } from '../../../../tasks/slot.js'
+import { type Shard, shardNamed, slotFlags } from '../../../../tasks/slot.js'
 import { judge, noIds, type Verified } from './judge.js'
 import type { Found } from './scan.js'
 
 /** The receipts by which other slots than `known` were served, whether their tasks are still there or not. */
-export function servedUnknown(receipts: readonly Receipt[], known: Iterable<string>, shard: Shard): Receipt[] {
-  const left = new Set(known)
+export function servedUnknown(receipts: readonly Receipt[], known: readonly string[], shard: Shard): Receipt[] {
+  const isKnown = new Set(known)
   const bySlot = groupedBy(
-    receipts.filter(({ slot }) => !left.has(slot)),
+    receipts.filter(({ slot }) => !isKnown.has(slot)),
     ({ slot }) => slot,
   )
   return [...bySlot.values()].flatMap((ofSlot) => servingIn(ofSlot, shard))
@@ -50,13 +50,21 @@ function slotOfReceipt(receipt: Receipt, isSharded: boolean): OwnSlot {
   const { slot, shards, delivered, dead, discarded, isGone = false } = receipt
   const shard = shards === 1 ? '' : `${receipt.shard}/${shards}`
   return {
-    ...{ slot, shard, flags: slotFlags(slot, shard, isSharded), dead, discarded },
-    ...{ state: 'elsewhere', isServedByReceipt: true, isHistoryKept: false, mayBeTwice: false, mayLackRuns: false },
-    ...{ runs: [], receipt: undefined, knownSum: new IdSum(), kept: 0, lost: 0 },
+    slot,
+    shard,
+    flags: slotFlags(slot, shard, isSharded),
+    state: 'elsewhere',
     delivered: isGone ? 0 : delivered,
+    dead,
+    discarded,
+    kept: 0,
+    lost: 0,
+    runs: [],
+    knownSum: new IdSum(),
+    receipt: undefined,
+    isServedByReceipt: true,
+    isHistoryKept: false,
+    mayBeTwice: false,
+    mayLackRuns: false,
   }
 }
-
-/** Newest first. */
-export const inOrder = (slots: readonly Verified[]): Verified[] =>
-  slots.toSorted((one, other) => byTime(other.slot, one.slot))

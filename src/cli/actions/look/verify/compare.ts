@@ -4,7 +4,7 @@ import type { OwnSlot, OwnSlots } from '../../../../outbox/inspect/ids/own-slots
 import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { byTime, type Shard, shardNamed } from '../../../../tasks/slot.js'
-import { inOrder, judgeByReceipt, servedUnknown } from './by-receipt.js'
+import { judgeByReceipt, servedUnknown } from './by-receipt.js'
 import { idsBySlot, judge, lacking, notThere, type Verified } from './judge.js'
 import { scan } from './scan.js'
 
@@ -18,7 +18,7 @@ export interface Listed {
   readonly isSure: boolean
 }
 
-interface Which {
+export interface Which {
   path: string
   slot: string | undefined
   pipeline: string
@@ -51,10 +51,10 @@ export async function compare(sink: Sink, which: Which, listed: Listed | undefin
   const room = listed?.ids.length ?? 0
   const ours = (await ownSlotsIn(path, { slot, pipeline, isSharded, address, room })) ?? nothingKnown(path, room)
   const { isHeld } = ours
-  const own = ours.slots.map((one) => one.slot)
+  const known = ours.slots.map((one) => one.slot)
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
   const sinkSlots = inSink(receipts.all, shard)
-  const unknown = servedUnknown(receipts.all, own, shard).filter((one) => isAsked(one, which))
+  const unknown = servedUnknown(receipts.all, known, shard).filter((one) => isAsked(one, which))
   const listedIndex = ours.slots.findIndex((one) => one.slot === listed?.slot && one.shard === listed.shard)
   if (listedIndex >= 0) for (const id of listed?.ids ?? []) ours.ids.list(id, listedIndex)
   const scanned = await scan(sink, ours, receipts.own, unknown)
@@ -74,10 +74,11 @@ export async function compare(sink: Sink, which: Which, listed: Listed | undefin
   })
   // What another outbox served, and the sink has, is nothing new.
   const told = slot === undefined ? others.filter(({ state }) => state === 'different') : others
-  const all = inOrder([...slots, ...told])
+  const all = [...slots, ...told].toSorted((one, other) => byTime(other.slot, one.slot)) // the newest first
+  const isNone = slot !== undefined && all.length === 0
   return {
-    slots: slot === undefined || all.length > 0 ? all : [notThere(slot, receipts.all, sinkSlots, shard.join('/'))],
-    own,
+    slots: isNone ? [notThere(slot, receipts.all, sinkSlots, { own: shard.join('/'), isSharded })] : all,
+    own: known,
     entries: scanned.entries,
     elsewhere: sinkSlots.served.map((receipt) => receipt.slot),
     isHeld,

@@ -5,6 +5,7 @@ import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import { type Begun, type InSink, standing } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt } from '../../../../plugin.js'
 import { sumOfKnown } from '../../../../tasks/ids/sum.js'
+import { slotFlags } from '../../../../tasks/slot.js'
 import { type Difference, mostIds, replays, type SinkAsked, startOf } from './difference.js'
 import { elsewhereDifferences } from './elsewhere.js'
 import { type Found, hasRange } from './scan.js'
@@ -284,8 +285,14 @@ function whereTheyMayBe({ discarded }: OwnSlot, { isTrimmed, isTakenFrom }: Foun
 /**
  * A slot that neither a run of the outbox nor receipts tell to be served.
  * @param own the shard that is verified, such as `0/3`
+ * @param isSharded whether the configuration reads a shard
  */
-export function notThere(slot: string, receipts: readonly Receipt[], { begun }: InSink, own: string): Verified {
+export function notThere(
+  slot: string,
+  receipts: readonly Receipt[],
+  { begun }: InSink,
+  { own, isSharded }: { own: string; isSharded: boolean },
+): Verified {
   const there = standing(receipts)
   const base = blank(
     slot,
@@ -298,8 +305,7 @@ export function notThere(slot: string, receipts: readonly Receipt[], { begun }: 
   const what = isBegun
     ? `the sink has other shards of the slot, and lacks shard ${own}`
     : 'neither the outbox nor the sink has anything of the slot'
-  const flag = isBegun || own !== '0/1' ? ` --shard ${own}` : ''
-  const todo = `\`owm produce --slot ${slot}${flag}\` serves it`
+  const todo = `\`owm produce ${slotFlags(slot, own === '0/1' ? '' : own, isSharded)}\` serves it`
   return { ...base, state: 'different', differences: [{ kind: 'no run', count: 0, what, ids: [], todo }] }
 }
 

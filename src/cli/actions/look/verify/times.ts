@@ -35,10 +35,11 @@ export async function timesWithoutRun(
   around: Surroundings,
 ): Promise<TimesWithoutRun | undefined> {
   const schedule = onTimeIn(loaded, around)
+  if (!schedule) return undefined
   const seen = await slotsSeen(loaded)
   // Where each run was given up, as of a list that is too short, no slot can be compared.
   const first = slots.at(-1) ?? seen.slots.at(-1)?.slot
-  if (!schedule || first === undefined) return undefined
+  if (first === undefined) return undefined
   const found = withoutRun(seen, schedule.timetable, Date.parse(first), around.now())
   const servedElsewhere = new Set(elsewhere.map((slot) => Date.parse(slot)))
   const left = (times: readonly number[]): number[] => times.filter((time) => !servedElsewhere.has(time))

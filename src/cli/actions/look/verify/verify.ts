@@ -10,7 +10,7 @@ import { count } from '../../../format.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import { standInOf } from '../stand-in.js'
-import { type Compared, compare, type Listed } from './compare.js'
+import { type Compared, compare, type Listed, type Which } from './compare.js'
 import type { Verified } from './judge.js'
 import { listedIds } from './list.js'
 import { isDifferent, verdictsInWords } from './report.js'
@@ -70,16 +70,7 @@ export async function verify(
       throw new ConfigurationError(`The sink ${name} doesn't show what it holds: there is nothing to compare.`, {
         hint: '`owm runs` shows what the outbox says of each run.',
       })
-    const { redeliverableMs } = await import('../../../../outbox/chain/lost.js')
-    const flushedSince = around.now() - redeliverableMs
-    const shard = await shardOfOutbox(path, loaded, around.env)
-    const isLatest = loaded.settings.schedule?.catchUp === 'latest'
-    const address = addressNoted(sink, name)
-    const maxAgeMs = onTimeIn(loaded, around)?.maxAgeMs ?? redeliverableMs
-    const receiptsSince = around.now() - maxAgeMs
-    const { isSharded } = await import('../../../../config/filters.js')
-    const flags = { isSharded: isSharded(loaded.settings) }
-    const which = { path, slot, pipeline, address, flushedSince, shard, isLatest, receiptsSince, ...flags }
+    const which = { ...(await termsOf(loaded, around)), slot, pipeline, address: addressNoted(sink, name) }
     const seen = await comparedAgain(() => compare(sink, which, listed))
     result.sink.entries = seen.entries
     result.slots = seen.slots
@@ -88,6 +79,24 @@ export async function verify(
   })
   result.different = result.slots.filter(isDifferent).length
   return { result, summary: await verdictsInWords(result, flags.limit, isOnce), errors: errorsOf(result) }
+}
+
+/** What decides how slots are compared, but for the sink. */
+async function termsOf(loaded: Loaded, around: Surroundings): Promise<Omit<Which, 'slot' | 'pipeline' | 'address'>> {
+  const [{ redeliverableMs }, { isSharded }] = await Promise.all([
+    import('../../../../outbox/chain/lost.js'),
+    import('../../../../config/filters.js'),
+  ])
+  const { outbox, schedule } = loaded.settings
+  const now = around.now()
+  return {
+    path: outbox.path,
+    shard: await shardOfOutbox(outbox.path, loaded, around.env),
+    isSharded: isSharded(loaded.settings),
+    isLatest: schedule?.catchUp === 'latest',
+    flushedSince: now - redeliverableMs,
+    receiptsSince: now - (onTimeIn(loaded, around)?.maxAgeMs ?? redeliverableMs),
+  }
 }
 
 /** While slots differ, compares up to twice more: a run may have added tasks meanwhile, and the bound trimmed some. */
