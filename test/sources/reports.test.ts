@@ -48,6 +48,16 @@ const reports: readonly (readonly string[])[] = [
   ['DBD::Pg::st fetch failed: x at export.pl line 12.', 'bye'],
   ['<br />', '<b>Fatal error</b>:  Maximum execution time of 30 seconds exceeded', '<br />', 'x'],
   ['{', '  "error": "timeout"', '}'],
+  ['Error: 500 Internal Server Error', 'bye'],
+  ['OperationalError: 2013 (HY000): Lost connection to MySQL server', 'bye'],
+  ['KeyError: 5', 'bye'],
+  ['ERROR: relation "x" does not exist', 'bye'],
+  // Last lines.
+  ['ERROR;500;1'],
+  ['ERROR,503,2024'],
+  ['Error: 503'],
+  ['ERROR: no such table'],
+  ['ORA-03113, 1, 2'],
 ]
 
 test.each(reports)('%s', (...lines) => {
@@ -78,6 +88,15 @@ describe('healthy', () => {
     [['Note: stations that failed in 1950 or were terminated are missing', 'See https://example.org']],
     [['Error codes: 99 is a missing value', 'Updated at 12:00']],
     [['12,Panic, ORA-12345,46.9,7.4', '13,Fatal, Error: x,1.5,2.5']],
+    ...['none', 'nil', '0', '0.5', '±5 m', 'less than 5 m', 'ca. 5 m', 'approx. ±10 metres', 'up to 10 m'].map(
+      (value): [string[]] => [[`Standard error: ${value}`, `Error: ${value}`]],
+    ),
+    ...['unknown', 'not available', 'no estimate'].map((value): [string[]] => [[`Error: ${value}`, 'End']]),
+    [['Fehler: keine']],
+    [['Erreur: aucune']],
+    [['Errore: nessuno']],
+    [['MeanError: 0.2', 'StandardError: 0.03']],
+    [['Lost connection: 0', 'Stations with lost connection since May: none', 'Lost connections: 3']],
   ])('%j', ([...lines]) => {
     expect(said(lines)).toBeUndefined()
   })
@@ -87,6 +106,9 @@ describe('healthy', () => {
     [{ id: '9', city: 'Failure', latitude: 'n/a', longitude: 'n/a' }],
     [{ id: '9', city: 'Error', latitude: 'unknown', longitude: 'unknown' }],
     [{ id: '9', error: 'no coordinates' }],
+    [{ id: 's9', city: 'Kap', latitude: null, longitude: null, status: 'Connection lost' }],
+    [{ city: 'Deadlock Creek', latitude: null, longitude: null }],
+    [{ id: '9', city: 'Broken Pipe Ridge', latitude: '', longitude: '' }],
   ])('%j is a row', (record) => {
     const ending = new Ending()
     ending.add([row, new Malformed('ERROR: try again', 'short'), { ...record }])
@@ -94,7 +116,26 @@ describe('healthy', () => {
   })
 })
 
+test('a row that has no coordinates is one, whatever it is called', () => {
+  for (const value of ['9,Broken Pipe Ridge,,', '{"id":9,"status":"lost connection"}']) {
+    const ending = new Ending()
+    ending.add([row, new Malformed(value, 'no coordinates', 'coordinates')])
+    expect(ending.error).toBeUndefined()
+  }
+})
+
+test('whether there is a row before an error', () => {
+  const ending = new Ending()
+  expect(ending).toMatchObject({ isAll: true, last: undefined })
+  ending.add([new Malformed('ERROR: x', 'short')])
+  expect(ending).toMatchObject({ isAll: true, last: { value: 'ERROR: x' } })
+  ending.add([row, new Malformed('ERROR: x', 'short')])
+  expect(ending.isAll).toBe(false)
+})
+
 test('a report in comments', () => {
+  for (const footer of ['Error: none', 'Fehler: keine', 'Error: 0.5 m'])
+    expect(errorInLastComment(`1,2\n# ${footer}\n`, '#')).toBeUndefined()
   expect(errorInLastComment('1,2\n# psycopg2.OperationalError: x\n# see the log\n', '#')).toMatch(/OperationalError/)
   expect(errorInLastComment('1,2\n# Error codes: none\n# 2 rows\n', '#')).toBeUndefined()
   expect(errorInLastComment('# Error: x\n1,2\n', '#')).toBeUndefined()

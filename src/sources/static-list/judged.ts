@@ -6,7 +6,7 @@ import { Ending } from '../signs/trailing-error.js'
 /** So many records are held back until the names can be checked; a shorter list is checked at its end. */
 const heldRecords = 20
 
-/** @param end is called with the last records, and throws if the list can't be whole */
+/** @param end is called with the list's ending, and throws if the list can't be whole */
 export async function* judged(
   chunks: AsyncIterable<Records>,
   mapping: Mapping,

@@ -157,7 +157,7 @@ export class Reader {
     const said = ending.error ?? behind
     if (said === undefined) return
     // After other items, the page exists, whatever the message says.
-    this.#refuse({ said, isLasting: false }, { ...about, isFirst: about.isFirst && records.length === 1 })
+    this.#refuse({ said, isLasting: false }, { ...about, isFirst: about.isFirst && ending.isAll })
   }
 
   #page(json: unknown, answer: Answer, about: About): Page {
@@ -301,16 +301,14 @@ export class Reader {
   /** The answer itself, if it is a single place; else throws. */
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
     if (this.#isPlace(json)) return [{ value: json, key: undefined }]
-    const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
-    const [place, ...others] = find(json, (value) => this.#isPlace(value), undefined, deepest)
-    throw wrong(
-      `has no list of objects; ${whatIsThere(json)}`,
-      place?.at.includes('.') && others.length === 0
-        ? `If ${place.at} is the only place of the list, name it in source.items.`
-        : layout
-          ? `Set source.layout to ${layout}.`
-          : 'Name where the items are in source.items.',
-    )
+    const hint = (): string => {
+      const [place, ...others] = find(json, (value) => this.#isPlace(value), undefined, deepest)
+      if (place?.at.includes('.') && others.length === 0)
+        return `If ${place.at} is the only place of the list, name it in source.items.`
+      const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
+      return layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.'
+    }
+    throw wrong(`has no list of objects; ${whatIsThere(json)}`, hint())
   }
 }
 
