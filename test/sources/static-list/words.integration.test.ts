@@ -1,4 +1,5 @@
 /** What is said of lists and rows that look almost right, and what helps. */
+import { spawnSync } from 'node:child_process'
 import { describe, expect, test } from 'vitest'
 import { secretsIn } from '../../../src/config/values/secrets.js'
 import { isMalformed } from '../../../src/plugin.js'
@@ -6,6 +7,8 @@ import http from '../../../src/sources/http/index.js'
 import { placeOf } from '../../../src/tasks/place.js'
 import { Rejection } from '../../../src/tasks/rejection.js'
 import { failure, type Options, read } from './lists.js'
+
+const hasGawk = spawnSync('gawk', ['--version']).status === 0
 
 /** Why each record is rejected; '' for one that isn't. */
 async function reasons(name: string, text: string, options?: Options): Promise<string[]> {
@@ -42,19 +45,36 @@ describe('columns with spaces between them', () => {
     [
       'under a header and dashes',
       dwd,
-      /fixed places in a line.*`cut .* -c FROM-TO,FROM-TO,… FILE.*with source\.header\..*skipLines: 2\./,
+      /fixed places in a line.*`.*gawk .*substr\(\$0, FROM, LENGTH\), .* FILE.*with source\.header\..*skipLines: 2\./,
     ],
-    ['under dashes that fit', bom, /-c 1-7,9-28,30-37,39-46 FILE/],
+    [
+      'under dashes that fit',
+      bom,
+      /substr\(\$0, 1, 7\), substr\(\$0, 9, 20\), substr\(\$0, 30, 8\), substr\(\$0, 39\)}' FILE/,
+    ],
     [
       'without a header',
       ghcn,
-      /fixed places in a line.*`cut .* -c FROM-TO,FROM-TO,… FILE.*with source\.header\.(?!.*skipLines)/,
+      /fixed places in a line.*`.*gawk .*substr\(\$0, FROM, LENGTH\), .* FILE.*with source\.header\.(?!.*skipLines)/,
     ],
-    ['under a header', `id lat lon height name\n${ghcn}`, /fixed places in a line.*`cut .*skipLines: 1\./],
+    ['under a header', `id lat lon height name\n${ghcn}`, /fixed places in a line.*`.*gawk .*skipLines: 1\./],
   ])('or of a fixed width, %s', async (_, text, says) => {
     const { hint } = await failure(read('list.csv', text))
     expect(hint).toMatch(says)
     expect(hint).not.toMatch(/tr -s|Map it/)
+  })
+
+  test.skipIf(!hasGawk)('the command that cuts them counts characters', async () => {
+    const text = 'name    lat   lon\n------- ----- ----\nZürich  47.37 8.54\nBern    46.95 7.447\n'
+    const { hint } = await failure(read('list.csv', text))
+    const [, command = ''] = /`(.*)`/.exec(hint ?? '') ?? []
+    const cut = spawnSync('sh', ['-c', command.replace('FILE', '-')], { input: text, encoding: 'utf8' })
+    expect(cut.stdout.split('\n').slice(2)).toEqual(['Zürich |47.37|8.54', 'Bern   |46.95|7.447', ''])
+    const { locations } = await read('list.csv', cut.stdout, {
+      header: ['city', 'latitude', 'longitude'],
+      skipLines: 2,
+    })
+    expect(locations).toMatchObject([{ city: 'Zürich', latitude: '47.37', longitude: '8.54' }, { city: 'Bern' }])
   })
 
   test('are read with that delimiter', async () => {

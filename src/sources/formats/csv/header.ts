@@ -60,10 +60,11 @@ function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderT
   // If names of places have spaces as well, only fixed positions show where a column ends.
   if (hasDashes || following.some((row) => cellsOf(row).length !== names.length)) {
     const skipped = isRow ? '' : ` Its header is skipped with source.skipLines: ${hasDashes ? line + 1 : line}.`
-    const places = (hasDashes && placesOf(following)) || 'FROM-TO,FROM-TO,…'
+    const parts = (hasDashes && partsOf(following)) || 'substr($0, FROM, LENGTH), substr($0, FROM, LENGTH), …'
     return (
       'Its columns seem to have fixed places in a line: cut them out there, as ' +
-      `\`cut --output-delimiter='|' -c ${places} FILE\` does, and name them with source.header.` +
+      `\`LC_ALL=C.UTF-8 gawk -v OFS='|' '{print ${parts}}' FILE\` does, and name them with source.header. ` +
+      'It counts characters; cut and mawk count bytes, and an umlaut has two.' +
       skipped
     )
   }
@@ -74,14 +75,17 @@ function spacedColumns([only = '', ...others]: readonly string[], terms: HeaderT
 }
 
 /**
- * Where the columns are that a line of dashes underlines, from 1: `1-7,9-13`. Undefined if a row has values between
- * them, as those of DWD have.
+ * The columns that a line of dashes underlines, as awk cuts them out: `substr($0, 1, 7), substr($0, 9)`. Undefined if a
+ * row has values between them, as those of DWD have.
  */
-function placesOf([line = '', ...rows]: readonly string[]): string | undefined {
+function partsOf([line = '', ...rows]: readonly string[]): string | undefined {
   const gaps = [...line].flatMap((each, index) => (each === ' ' ? [index] : []))
-  const fits = rows.every((row) => gaps.every((index) => (row[index] ?? ' ') === ' '))
+  const fits = rows.map((row) => [...row]).every((row) => gaps.every((index) => (row[index] ?? ' ') === ' '))
+  if (!fits) return undefined
   const runs = [...line.matchAll(/[-=]+/g)]
-  return fits ? runs.map(({ 0: dashes, index }) => `${index + 1}-${index + dashes.length}`).join(',') : undefined
+  const parts = runs.map(({ 0: dashes, index }) => `substr($0, ${index + 1}, ${dashes.length})`)
+  // The last value may be longer than its dashes.
+  return parts.with(-1, `substr($0, ${(runs.at(-1)?.index ?? 0) + 1})`).join(', ')
 }
 
 const cellsOf = (text: string): string[] => text.trim().split(/\s+/)
