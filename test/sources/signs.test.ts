@@ -38,7 +38,7 @@ test.each<[beside: object, says: RegExp]>([
     { info: 'Showing 1 to 5 of over 5 entries' },
     { info: '1-5 of 5+' },
   ].map((beside): [object, RegExp] => [beside, /has at least 6 items/]),
-  ...[{ total: '~12' }, { total: 'about 12' }, { numFound: 12, numFoundExact: false }, { estimatedTotal: 12 }].map(
+  ...[{ total: '~12' }, { total: 'about 12' }, { numFound: 12, numFoundExact: 0 }, { estimatedTotal: 12 }].map(
     (beside): [object, RegExp] => [beside, /has about 12 items/],
   ),
   [{ total_pages: '1+' }, /one of at least 2 pages/],
@@ -75,6 +75,7 @@ test.each<[beside: object]>([
   [{ total: 5, total_relation: 'eq', relation: 'city', type: 'gte', accuracy: 'more than 5 km', limit_type: 'min' }],
   [{ total: 5, total_is_lower_bound: false, total_capped: false, numFoundExact: true, exact_match: false }],
   [{ total: '~5', estimatedTotalHits: 4 }],
+  [{ total: 5, total_capped: 0, numFoundExact: 1, last: 0, end: 0 }],
 ])('%j says nothing of the kind', (beside) => {
   expect(part(beside)).toBeUndefined()
 })

@@ -315,7 +315,9 @@ export class Tally {
 
   /** How many items the list has, if an answer says that it has more than there are different ones. */
   get #stated(): number | undefined {
-    const sign = this.#signs.find(({ kind, atLeast }) => kind === 'items' && atLeast > this.#different)
+    const sign = this.#signs.find(
+      (each) => each.kind === 'items' && !isEstimate(each) && each.atLeast > this.#different,
+    )
     return this.total ?? sign?.atLeast
   }
 
@@ -362,11 +364,12 @@ export class Tally {
   }
 
   /** Whether the list is over despite a sign of more: some servers always name a next page. */
-  #isKnownToEnd({ kind, at, atLeast }: Sign, { isCounted }: Pagination): boolean {
+  #isKnownToEnd(sign: Sign, { isCounted }: Pagination): boolean {
+    const { kind, atLeast } = sign
     const { total, next, pagination } = this.#given
     const isEmpty = this.#last.count === 0
     // No estimate is so bad that only half of it is there.
-    if (isCount(kind)) return isEmpty && /estimat|approx/i.test(at) && atLeast <= 2 * this.count
+    if (isCount(kind)) return isEmpty && isEstimate(sign) && atLeast <= 2 * this.count
     if (isEmpty && pagination.end === 'empty') return true
     if (this.isReached && (isEmpty || (isCounted && (this.#pages > 1 || total !== undefined)))) return true
     return kind === 'next' && (this.#last.hasMore === false || (!isCounted && next !== undefined && this.#pages > 1))
@@ -378,6 +381,9 @@ const isUseful = ({ records }: Page): boolean =>
 
 /** Whether a number is a usual limit: 20, 25, 50, 100, 1000. */
 const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
+
+/** Whether a count is an estimate; its path may say so, too. */
+const isEstimate = ({ at, exactness }: Sign): boolean => exactness === 'estimated' || /estimat|approx/i.test(at)
 
 const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
 

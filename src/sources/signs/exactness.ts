@@ -27,8 +27,9 @@ function saidBy(key: string, value: unknown): Exactness {
     .trim()
     .replace(/[\s-]+/g, '_')
   if (relations.test(key)) return leastWords.test(text) ? 'at least' : estimates.test(text) ? 'estimated' : 'exact'
-  if (leastFlags.test(key)) return isYes(value) || typeof value === 'number' ? 'at least' : 'exact'
-  const isEstimate = (estimateFlags.test(key) && isYes(value)) || (exactFlags.test(key) && isNo(value))
+  // `{"limited": 20}` may name the limit.
+  if (leastFlags.test(key)) return isYes(value) || (typeof value === 'number' && value > 0) ? 'at least' : 'exact'
+  const isEstimate = (estimateFlags.test(key) && isYes(value)) || (exactFlags.test(key) && (isNo(value) || value === 0))
   return isEstimate ? 'estimated' : 'exact'
 }
 

@@ -54,25 +54,9 @@ function hintFor(next: string, at: string): string {
 }
 
 // Names are in lower case, letters and digits only.
-const places = [
-  ...['page', 'cursor', 'token', 'offset', 'url', 'uri', 'links?', 'href', 'start', 'key', 'marker', 'batch', 'set'],
-  ...[
-    'records?',
-    'results?',
-    'items?',
-    'index',
-    'skip',
-    'position',
-    'after',
-    'from',
-    'id',
-    'max',
-    'number',
-    'no',
-    'num',
-  ],
-  ...['query', 'path', 'params?', 'range', 'row', 'first', 'chunk', 'part', 'group', 'sequence', 'seq'],
-].join('|')
+const places =
+  'page|cursor|token|offset|url|uri|links?|href|start|key|marker|batch|set|records?|results?|items?|index|skip|' +
+  'position|after|from|id|max|number|no|num|query|path|params?|range|row|first|chunk|part|group|sequence|seq'
 const lost = '(failed|missing|omitted|dropped|skipped|unavailable|unreachable)'
 const parts = 'sources?|parts?|pages?|regions?|servers?|hosts?|nodes?|backends?|providers?|partitions?|files?|queries'
 const named = (...words: readonly string[]): RegExp => new RegExp(`^(${words.join('|')})$`)

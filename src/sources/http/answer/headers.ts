@@ -16,10 +16,13 @@ const otherThings = new RegExp(
 const ends = new RegExp(
   `^((total|num(ber)?|count)-?(of-?)?(count|found|matched|returned|pages?|${things})|` +
     `(${things}|pages?)-?(total|count)|total-?(${things})-?count|` +
-    `has-?(more|next(-?page)?)|(${things}|is|was)-?truncated|truncated|` +
+    `has-?(more|next(-?page)?)|(${things}|response|body|list|output|is|was)-?truncated|truncated|` +
     'next-?(page|cursor|token|link|url|offset|page-?token)|continuation-?token|' +
-    `(max|limit)-?(${things})|(${things})-?limit|(per-?page|page-?size))$`,
+    `max-?(${things}))$`,
 )
+
+/** Of these, ends that say too little behind another word: `X-WAF-Match-Count`, `X-Not-Truncated`. */
+const vague = /^((hits?|match(es)?|objects?|documents?|docs?)-?(total|count)|truncated)$/
 
 /** @param name in lower case */
 export function membersOfHeader(name: string, text: string): Member[] {
@@ -53,11 +56,14 @@ function inPairs(text: string): unknown {
  */
 function withoutVendor(name: string): string {
   const words = name.split('-')
-  const starts = words.map((_, at) => at).slice(1, 4)
-  const start = starts.find((at) => ends.test(words.slice(at).join('-')))
+  const start = [1, 2, 3].find((at) => ends.test(words.slice(at).join('-')))
+  if (start === undefined) return name
+  const end = words.slice(start).join('-')
   const vendor = words.slice(0, start).filter((word) => word !== 'x')
   const isVendor = vendor.length <= 2 && !vendor.some((word) => otherThings.test(word) || isPlural(word))
-  return start === undefined || !isVendor ? name : words.slice(start).join('-')
+  return !isVendor || (vague.test(end) && vendor.length > 0) ? name : end
 }
 
-const isPlural = (word: string): boolean => /[^s]s$/.test(word) && !/^(results|items|records|ms|aws)$/.test(word)
+/** Whether a word seems to be a plural; some vendors only end as one does. */
+const isPlural = (word: string): boolean => /[^s]s$/.test(word) && !vendorsWithS.test(word)
+const vendorsWithS = /^(results|items|records|ms|aws|wfs|wms|news|dhis|(\w+)?gis)$/

@@ -1,4 +1,5 @@
 /** The length of the whole list, as an answer states it. */
+import { namesItems } from '../../signs/counts.js'
 import { exactnessOf } from '../../signs/exactness.js'
 import { totalsIn } from '../../signs/marks.js'
 import type { Member } from '../../signs/members.js'
@@ -34,5 +35,6 @@ export function totalIn(
 
 const isExact = (member: Member): boolean => exactnessOf(member) === 'exact'
 
-/** Whether a path leads to a member, or to the number in it: `total.value`. */
-const isOf = ({ at }: Member, path: string): boolean => path === at || path.replace(/\.[^.]*$/, '') === at
+/** Whether a path leads to a count, or to the number in it: `total.value`, but not `meta.total`. */
+const isOf = ({ at, name }: Member, path: string): boolean =>
+  path === at || (namesItems(name) && path.replace(/\.[^.]*$/, '') === at)
