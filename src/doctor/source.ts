@@ -53,21 +53,25 @@ interface Read {
   readonly first: LocationBatch | undefined
   /** In total; undefined if they weren't counted to the end. */
   readonly locations: number | undefined
+  /** How many of them were rejected; 0 if the source itself counted them. */
+  readonly rejected: number
 }
 
 /** The first page and, if it can be known quickly, the total number of locations. */
 async function readFrom(source: Source): Promise<Read> {
   const started = performance.now()
   let first: LocationBatch | undefined
-  let [locations, pages] = [0, 0]
+  let [locations, rejected, pages] = [0, 0, 0]
   for await (const page of source.read(undefined)) {
     first ??= page
     locations += page.locations.length
+    rejected += rejectsIn(page).count
     pages++
-    if (source.total !== undefined) return { first, locations: source.total }
-    if (pages >= countingPages || performance.now() - started > countingMs) return { first, locations: undefined }
+    if (source.total !== undefined) return { first, locations: source.total, rejected: 0 }
+    if (pages >= countingPages || performance.now() - started > countingMs)
+      return { first, locations: undefined, rejected }
   }
-  return { first, locations }
+  return { first, locations, rejected }
 }
 
 function pageChecks(deps: SourceDeps, page: LocationBatch | undefined): Diagnosis[] {
@@ -94,19 +98,22 @@ const reasonsOf = (rejects: Rejects): string =>
     .map(({ reason, count: times, position }) => `${reason} (${count(times)}, first ${position})`)
     .join('; ')
 
-function countChecks(deps: SourceDeps, { locations }: Read, whole: Health['whole']): Diagnosis[] {
+function countChecks(deps: SourceDeps, { locations, rejected }: Read, whole: Health['whole']): Diagnosis[] {
   if (locations === undefined) return [unknown('source-count', uncounted(whole)), shrunkCheck(whole)]
-  const found = plural(locations, 'location')
+  const found = plural(locations, 'location') + (rejected > 0 ? `, ${count(rejected)} of them rejected` : '')
+  const usable = locations - rejected
   const { minLocations = 0, minShare } = deps
   // With filters or a shard, the minimum is for what was given before them.
-  if (!deps.given && locations < minLocations)
+  if (!deps.given && usable < minLocations)
     return [wrong('source-count', `${found}; source.minLocations is ${count(minLocations)}`)]
-  // A start compares with the last run alone.
-  const before = minShare === undefined ? Math.max(0, ...whole.map(({ read }) => read)) : (whole[0]?.read ?? 0)
-  const isFew = locations < before * (minShare ?? leastShare)
-  const share = minShare === undefined ? '' : `, and source.minShare is ${minShare}`
-  const last = minShare === undefined ? 'the last runs read up to' : 'the last run read'
-  const told = `${found}; ${last} ${count(before)}${share}`
+  const [last = { read: 0, rejected: 0 }] = whole
+  // A start compares with the last run alone, and without rejected locations.
+  const before = minShare === undefined ? Math.max(0, ...whole.map(({ read }) => read)) : last.read - last.rejected
+  const isFew = minShare === undefined ? locations < before * leastShare : usable < Math.ceil(before * minShare)
+  const told =
+    minShare === undefined
+      ? `${found}; the last runs read up to ${count(before)}`
+      : `${found}; the last run read ${count(before)} that could be used, and source.minShare is ${minShare}`
   return [judged('source-count', isFew ? told : undefined, told)]
 }
 

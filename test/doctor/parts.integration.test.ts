@@ -63,8 +63,24 @@ it('a list that shrank, and one of which much is rejected', async () => {
 })
 
 it.each([
+  ['minLocations', 5, '5 locations, 1 of them rejected; source.minLocations is 5'],
+  ['minShare', 0.9, '5 locations, 1 of them rejected; the last run read 5 that could be used, and source.minShare'],
+])('for %s: %d, rejected locations count no more than at a start', async (key, value, told) => {
+  const source = { use: 'static-list', file: './a.csv', [key]: value }
+  const cwd = await folderOf({ ...healthy, source }, { 'a.csv': `${list(5)}\n5,far,99,7\n` })
+  expect((await owm(['produce', '--slot', '2026-11-23T10:00:00Z'], { cwd })).code).toBe(0)
+  await writeFile(join(cwd, 'a.csv'), `${list(4)}\n5,far,99,7\n`)
+  const ran = await doctor(cwd)
+  expect(ran.json.checks.find(({ code }) => code === 'source-count')).toMatchObject({
+    found: expect.stringContaining(told),
+    verdict: 'wrong',
+  })
+  expect((await owm(['produce', '--slot', '2026-11-23T11:00:00Z'], { cwd })).code).toBe(65)
+})
+
+it.each([
   ['minLocations', 5, 3, 'source.minLocations is 5'],
-  ['minShare', 0.9, 8, 'the last run read 9, and source.minShare is 0.9'],
+  ['minShare', 0.9, 8, 'the last run read 9 that could be used, and source.minShare is 0.9'],
 ])('a list that %s: %d refuses, which each start ends with', async (key, value, places, told) => {
   const source = { use: 'static-list', file: './a.csv', [key]: value }
   const cwd = await folderOf({ ...healthy, source }, { 'a.csv': list(9) })

@@ -44,8 +44,9 @@ interface WholeRun {
   slot: string
   /** As `0/3`; '' for the whole. */
   shard: string
-  /** Locations. */
+  /** Locations, including rejected ones. */
   read: number
+  rejected: number
   /** Tasks of its list: those that it stored, and those that an earlier run of the slot had stored. */
   tasks: number
 }
@@ -107,7 +108,7 @@ async function receivedIn({ manager, version }: View): Promise<Health['received'
 async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open' | 'short'>> {
   const { manager, version } = view
   const newest = { where: { state: In(readStates) }, order: { id: 'DESC' }, take: lastRuns } as const
-  const counts = columnsOf(version, ['id', 'slot', 'sourceDigest', 'read', 'persisted', 'repeated'])
+  const counts = columnsOf(version, ['id', 'slot', 'sourceDigest', 'read', 'rejected', 'persisted', 'repeated'])
   const whole = await manager.find(runs, { select: counts, ...newest })
   const where = { state: In(unfinishedStates) }
   const select = columnsOf(version, ['id', 'slot', 'sourceDigest', 'state', 'startedAt', 'lastError'])
@@ -115,10 +116,11 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open' | 'shor
   const [last] = await manager.find(runs, { select, order: { id: 'DESC' }, take: 1 })
   const why = last?.state === 'missed' ? last.lastError : undefined
   return {
-    whole: whole.map(({ slot, sourceDigest, read: locations, persisted, repeated }) => ({
+    whole: whole.map(({ slot, sourceDigest, read: locations, rejected, persisted, repeated }) => ({
       slot,
       shard: shardNameIn(sourceDigest),
       read: locations,
+      rejected,
       tasks: persisted + (repeated ?? 0),
     })),
     open: unfinished.map(({ slot, sourceDigest, state, startedAt, lastError }) => ({
