@@ -44,18 +44,12 @@ const secretsOf = ({ variables }: Start): string[] =>
 function head(starts: readonly Start[]): string {
   const [first] = starts
   const config = first?.config ?? ''
-  const all = (list: (start: Start) => readonly string[]): string[] => [...new Set(starts.flatMap(list))]
-  const variables = all(secretsOf)
-  const credentials = all((start) => start.credentials)
-  const files = all((start) => start.secretFiles)
-  // Without a claim, the pod's own folder goes with the pod.
-  const others = starts.filter((start) => !isIndexed(start)).flatMap((start) => start.otherFiles)
-  const unwritable = [...new Set(others)].filter((path) => !path.startsWith(`${places.state}/`))
-  const lost = [...new Set(starts.filter(isIndexed).flatMap((start) => start.otherFiles))]
+  const variables = allOf(starts, secretsOf)
+  const credentials = allOf(starts, (start) => start.credentials)
   return comment(
     `owm, for ${config}`,
     'Fill in the image (its entrypoint is owm) and the size of the volume; then, for kubectl apply:',
-    'The configuration, with the files beside it that it names (more --from-file); those in other folders belong into',
+    'The configuration, with the files beside it that it names (more --from-file); those in other folders belong in',
     'the image. For secrets it should say ${NAME} or ${file:…}: a ConfigMap hides nothing.',
     `  kubectl create configmap owm --from-file=${keyOf(config)}=${inShell(config)}`,
     ...(variables.length === 0
@@ -77,6 +71,22 @@ function head(starts: readonly Start[]): string {
           'source.shards out, and print a CronJob for each with --set source.shard=0/N, 1/N and so on.',
         ]
       : []),
+    ...aboutFiles(starts),
+  )
+}
+
+const allOf = (starts: readonly Start[], list: (start: Start) => readonly string[]): string[] => [
+  ...new Set(starts.flatMap(list)),
+]
+
+/** What to mount for files that the configuration names. */
+function aboutFiles(starts: readonly Start[]): string[] {
+  const files = allOf(starts, (start) => start.secretFiles)
+  const others = allOf(starts, (start) => (isIndexed(start) ? [] : start.otherFiles))
+  const unwritable = others.filter((path) => !path.startsWith(`${places.state}/`))
+  // Without a claim, the pod's own folder goes with the pod.
+  const lost = allOf(starts, (start) => (isIndexed(start) ? start.otherFiles : []))
+  return [
     ...(files.length === 0 ? [] : [`Mount a secret with the files that it names: ${files.join(', ')}.`]),
     ...(unwritable.length === 0
       ? []
@@ -91,7 +101,7 @@ function head(starts: readonly Start[]): string {
           'these files and the receipts beside them, or their tasks are lost:',
           ...lost.map((path) => `  ${path}`),
         ]),
-  )
+  ]
 }
 
 const claimOf = (start: Start): string =>

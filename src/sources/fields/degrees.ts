@@ -83,7 +83,7 @@ function inText(text: string, axis: Axis, { decimal, dms }: FieldOptions): unkno
     ? withoutOption(axis, text)
     : new Unreadable(
         isShortPacked(text, axis)
-          ? `longitude "${text}" has two digits of degrees: without marks between the parts it needs three, 0073000W`
+          ? `longitude "${text}" has two digits of degrees: without marks between the parts it needs three (0073000W)`
           : `${axis} "${text}" isn't written as 41° 15' 44" N is`,
       )
 }

@@ -83,7 +83,7 @@ export function classed(
     ? 'Check that the server runs and that source.url is right.'
     : 'Check that this server runs, and that the link or redirect to it is right. ' +
       'It gets neither source.auth nor source.headers.'
-  const byProxy = `Requests go by the proxy of ${proxy}, unless NO_PROXY names the host: check that the proxy runs.`
+  const byProxy = `Requests go through the proxy of ${proxy}, unless NO_PROXY names the host: check that it runs.`
   return new TransientError(`${where} can't be read: ${why}`, {
     hint: proxy === undefined ? server : `${byProxy} ${server}`,
     cause: error,

@@ -251,11 +251,11 @@ export class Pages {
     const { type, start, limit = 0 } = this.#pagination
     // Read from page 1 of a list whose first page is 0.
     const isLate = type === 'page' && start === 1 && most - count <= limit
-    const [missing, option] =
+    const named = this.#pageInWords(here)
+    const message =
       page.hasMore === true
-        ? ['it says that more follows', 'that means something else, set source.next']
-        : [`only ${count} of ${most} items have come`, `${isLate ? startAdvice : ''}that is no total, set source.total`]
-    const message = `${this.#pageInWords(here)} is empty, although ${missing}; if ${option} to false`
+        ? `${named} is empty, although it says that more follows; ${nextAdvice}`
+        : `${named} is empty, although only ${count} of ${most} items have come; ${isLate ? startAdvice : totalAdvice}`
     throw this.#isResumed ? new NoSuchPage(message) : new TransientError(message)
   }
 
@@ -269,11 +269,11 @@ export class Pages {
     return this.#tally.isRepeated(again) ? page : this.#fromOne()
   }
 
-  /** Page 1 equals page 0: pages count from 1, so page 2 is the second one. */
+  /** Page 1 is page 0 again: pages count from 1, so page 2 is the second one. */
   async #fromOne(): Promise<Page | 'end'> {
     this.#context.log.debug(
       { event: 'pages-counted', page: this.#pageInWords(1) },
-      'pages 0 and 1 are the same: they count from 1',
+      'page 1 is page 0 again: pages count from 1',
     )
     this.#place = 2
     return this.#tally.isReached ? this.#afterTotal(2) : this.#page(2)
@@ -372,7 +372,11 @@ const isUnknown = (error: unknown): error is NoSuchPage | Headless =>
 
 const pagesHint = "set source.pagination as the server's pages are asked for."
 
-const startAdvice = 'its first page is 0, set source.pagination.start to 0; if '
+const nextAdvice = 'if that means something else, set source.next to false'
+
+const totalAdvice = 'if that is no total, set source.total to false'
+
+const startAdvice = `if its first page is 0, set source.pagination.start to 0; ${totalAdvice}`
 
 const roundWarning = (count: number): string =>
   `the whole list came in one answer of exactly ${count} items, and that doesn't say whether there are more: ` +

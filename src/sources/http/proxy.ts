@@ -34,6 +34,6 @@ function proxyIn(env: Readonly<Record<string, string | undefined>>, name: string
   throw new ConfigurationError(`The variable ${variable} names no proxy that the source http can use.`, {
     hint:
       `Set it to http://host:port or https://user:password@host:port; SOCKS isn't supported. ` +
-      'To use no proxy, leave it empty, or name the host of source.url in NO_PROXY.',
+      'To use no proxy, name the host of source.url in NO_PROXY.',
   })
 }

@@ -122,7 +122,7 @@ export class Client {
       const location = headerOf(headers, 'location')
       if (!redirects.includes(status) || location === '') {
         // With a bad status, the body is optional.
-        const read = decoded(body, headers, this.#given.maxBodyBytes)
+        const read = decoded(body, headers, { most: this.#given.maxBodyBytes, where })
         const none = { body: Buffer.alloc(0), encodings: [] }
         return { status, headers, url, ...(await (isGood(status) ? read : read.catch(() => none))) }
       }
@@ -139,11 +139,14 @@ export class Client {
   }
 }
 
-/** The whole body, decoded as far as owm can. Throws TooLong if it has more than `most` bytes. */
+/**
+ * The whole body, decoded as far as owm can. Throws TooLong if it has more than `most` bytes, and TransientError if it
+ * isn't in the encoding that its header names.
+ */
 async function decoded(
   stream: AsyncIterable<Buffer>,
   headers: Answer['headers'],
-  most: number,
+  { most, where }: { most: number; where: string },
 ): Promise<Pick<Answer, 'body' | 'encodings'>> {
   const chunks: Buffer[] = []
   let size = 0
@@ -159,7 +162,10 @@ async function decoded(
     .filter((name) => !/^(identity)?$/i.test(name))
   for (; /^(x-)?gzip$|^deflate$/i.test(encodings.at(-1) ?? ''); encodings.pop()) {
     if (!mayBeZipped(body))
-      throw new Error(`its header content-encoding is ${encodings.at(-1)}, but its body doesn't begin so`)
+      throw new TransientError(
+        `${where} can't be read: it says content-encoding: ${encodings.at(-1)}, but its body is something else`,
+        { hint: 'Look at the server, or at the proxy before it.' },
+      )
     body = await unzipped(body, most)
   }
   return { body, encodings }

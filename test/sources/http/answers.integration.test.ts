@@ -64,7 +64,8 @@ describe('understands', () => {
     const server = await api((_, response) => response.writeHead(200, { 'content-encoding': 'gzip' }).end('[]'))
     const { error } = await readAll({ url: server.origin }, { attempts: 1 })
     expect(error).toMatchObject({
-      message: expect.stringContaining("content-encoding is gzip, but its body doesn't begin so"),
+      message: expect.stringMatching(/can't be read: it says content-encoding: gzip, but its body is something/),
+      hint: expect.stringContaining('the proxy before it'),
     })
   })
 

@@ -104,31 +104,11 @@ export class ByLink extends Followed {
 const plain = (key: string): string => key.toLowerCase().replace(/[^a-z]/g, '')
 
 /** What parameters are called that say where a page begins; the link to the next page may call its own otherwise. */
-const placeNames = new Set([
-  ...[
-    'page',
-    'p',
-    'pageno',
-    'pagenum',
-    'pagenumber',
-    'pageindex',
-    'currentpage',
-    'pageoffset',
-    'pagecursor',
-    'pageafter',
-  ],
-  ...['offset', 'resultoffset', 'start', 'startindex', 'startat', 'startrow', 'startrecord', 'startposition'],
-  ...[
-    'displaystart',
-    'idisplaystart',
-    'skip',
-    'from',
-    'first',
-    'firstresult',
-    'cursor',
-    'cursormark',
-    'after',
-    'marker',
-  ],
-])
+const placeNames = new Set(
+  (
+    'page p pageno pagenum pagenumber pageindex currentpage pageoffset pagecursor pageafter ' +
+    'offset resultoffset start startindex startat startrow startrecord startposition displaystart idisplaystart skip ' +
+    'from first firstresult cursor cursormark after marker'
+  ).split(' '),
+)
 const firstPlace = /^(0|1|\*|)$/
