@@ -24,7 +24,6 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ],
   ['catch-up', 'const times = [slot]', 'schedule/year/year.integration', 'twenty days'],
   ['interval', 'return to', 'schedule/year/year.integration', 'twenty days'],
-  ['early-start', never, 'schedule/year/year.integration', 'twenty days'],
   ['covered-closed', '', 'schedule/year/year.integration', 'twenty days'],
   ['behind-receipts', '', 'schedule/year/year.integration', 'twenty days'],
   ['deleted-slot-kept', '', 'outbox/runs.integration', 'a slot of which the ledger has deleted all'],
