@@ -8,7 +8,7 @@ import type { Conditions, Test, Values } from '../pipeline/input/filters/where.j
 import { SchemaPlace } from '../plugins/schema.js'
 import { exactJson } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
-import { shardFlag } from '../tasks/slot.js'
+import { indexVariable, shardFlag } from '../tasks/slot.js'
 import type { Loaded } from './load.js'
 import { isSecretName, withoutCredentials } from './redact.js'
 import type { condition, conditions, Settings } from './schema.js'
@@ -61,9 +61,6 @@ export async function cadenceKept(loaded: Loaded): Promise<string | null> {
   const kept: Cadence = { ...cadence, rules }
   return JSON.stringify(kept)
 }
-
-/** The variable with a pod's number in a Kubernetes Indexed Job. */
-const indexVariable = 'JOB_COMPLETION_INDEX'
 
 interface OwnShard {
   /** 0 to `count - 1`; undefined if the environment should give it, but doesn't. */

@@ -5,7 +5,8 @@
  */
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
-import { comment, indexVariable, inShell, listed, type Part, type Start, waiting } from './start.js'
+import { indexVariable } from '../tasks/slot.js'
+import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
 
 /** @param now milliseconds since 1970 */
 export function crontab(starts: readonly Start[], now: number): Part[] {

@@ -6,7 +6,8 @@
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, indexVariable, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
+import { indexVariable } from '../tasks/slot.js'
+import { comment, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
 
 /** Paths in the container. */
 const places = { config: '/etc/owm', state: '/var/lib/owm', credentials: '/run/secrets/owm' } as const

@@ -2,9 +2,6 @@
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
 
-/** Where a start with `source.shards` finds which one it is. */
-export const indexVariable = 'JOB_COMPLETION_INDEX'
-
 export interface Start {
   /** `owm`, or `owm-hourly` for the pipeline hourly: letters, digits, _ and -. */
   readonly name: string

@@ -4,7 +4,8 @@
  */
 import { compact } from '../lists.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { comment, indexVariable, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
+import { indexVariable } from '../tasks/slot.js'
+import { comment, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
 
 const units = '/etc/systemd/system'
 

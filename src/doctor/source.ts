@@ -1,7 +1,7 @@
 /** Checks the source by reading its beginning; nothing is stored. */
 import { errorKindOf, isOwmError, toError, withHint } from '../errors/index.js'
 import type { Health } from '../outbox/inspect/health.js'
-import { judgePage } from '../pipeline/input/minimum.js'
+import { judgePage, minimumOf } from '../pipeline/input/minimum.js'
 import { type Rejects, rejectsIn } from '../pipeline/input/rejects.js'
 import type { SourceDeps } from '../pipeline/parts.js'
 import type { Diagnosis, LocationBatch, Patient, Source } from '../plugin.js'
@@ -102,19 +102,17 @@ function countChecks(deps: SourceDeps, { locations, rejected }: Read, whole: Hea
   if (locations === undefined) return [unknown('source-count', uncounted(whole)), shrunkCheck(whole)]
   const found = plural(locations, 'location') + (rejected > 0 ? `, ${count(rejected)} of them rejected` : '')
   const usable = locations - rejected
-  const { minLocations = 0, minShare } = deps
-  // With filters or a shard, the minimum is for what was given before them.
-  if (!deps.given && usable < minLocations)
-    return [wrong('source-count', `${found}; source.minLocations is ${count(minLocations)}`)]
-  const [last = { read: 0, rejected: 0 }] = whole
-  // A start compares with the last run alone, and without rejected locations.
-  const before = minShare === undefined ? Math.max(0, ...whole.map(({ read }) => read)) : last.read - last.rejected
-  const isFew = minShare === undefined ? locations < before * leastShare : usable < Math.ceil(before * minShare)
-  const told =
-    minShare === undefined
-      ? `${found}; the last runs read up to ${count(before)}`
-      : `${found}; the last run read ${count(before)} that could be used, and source.minShare is ${minShare}`
-  return [judged('source-count', isFew ? told : undefined, told)]
+  // As a start asks, but with filters or a shard: `minLocations` is for what was given before those.
+  const { locations: least, share } = minimumOf(deps, whole[0])
+  if (!deps.given && usable < least) return [wrong('source-count', `${found}; source.minLocations is ${count(least)}`)]
+  if (share) {
+    const last = `the last run read ${count(share.of)} that could be used, and source.minShare is ${share.share}`
+    const told = `${found}; ${last}`
+    return [judged('source-count', usable < share.least ? told : undefined, told)]
+  }
+  const before = Math.max(0, ...whole.map(({ read }) => read))
+  const told = `${found}; the last runs read up to ${count(before)}`
+  return [judged('source-count', locations < before * leastShare ? told : undefined, told)]
 }
 
 function uncounted([newest]: Health['whole']): string {

@@ -40,6 +40,9 @@ export function shardNamed(name: string): Shard {
 
 export const shardOf = (digest: string): Shard => shardNamed(shardNameIn(digest))
 
+/** The variable with the number of a shard, as a Kubernetes Indexed Job sets it: for `source.shards`. */
+export const indexVariable = 'JOB_COMPLETION_INDEX'
+
 /**
  * The flag, after a space, with which a command works on this shard wherever it is entered.
  * @param shard as `i/n`; '' for the whole

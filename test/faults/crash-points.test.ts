@@ -10,21 +10,21 @@ import { expectGood, faultScene, produceArgs, type SceneOptions } from '../suppo
 import { type RedisProcess, startRedisProcess } from '../support/redis.js'
 
 /** Steps of a start that reads and delivers 1,500 rows in batches of 50: which occurrences of each to die at. */
-const ofProduce: Partial<Record<Step, readonly number[]>> = {
-  'run:started': [1],
-  'intake:read': [1, 2, 4],
-  'intake:written': [1, 2, 3],
-  'intake:persisted': [1, 2, 3],
-  'reading:ended': [1],
-  'checking:ended': [1],
-  'batch:loaded': [1, 2, 17],
-  'batch:sent': [1, 2, 17],
-  'batch:answered': [1, 2, 25],
-  'acknowledgement:written': [1], // mostly it rides on an intake's transaction; the flush below dies at later ones
-  'batch:acknowledged': [1, 2, 25],
-  'relay:ended': [1],
-  settled: [1],
-}
+const ofProduce: readonly (readonly [Step, readonly number[]])[] = [
+  ['run:started', [1]],
+  ['intake:read', [1, 2, 4]],
+  ['intake:written', [1, 2, 3]],
+  ['intake:persisted', [1, 2, 3]],
+  ['reading:ended', [1]],
+  ['checking:ended', [1]],
+  ['batch:loaded', [1, 2, 17]],
+  ['batch:sent', [1, 2, 17]],
+  ['batch:answered', [1, 2, 25]],
+  ['acknowledgement:written', [1]], // mostly it rides on an intake's transaction; the flush below dies at later ones
+  ['batch:acknowledged', [1, 2, 25]],
+  ['relay:ended', [1]],
+  ['settled', [1]],
+]
 
 /** Those whose order against the sink matters most where the sink has no fence. */
 const ofJsonl: readonly Step[] = ['intake:written', 'batch:sent', 'batch:answered', 'acknowledgement:written']
@@ -56,7 +56,7 @@ const chain = (occurrences: readonly number[]): readonly number[] =>
   isLong && occurrences.length > 1 ? occurrences : [occurrences[0] ?? 1, occurrences.at(-1) ?? 1]
 
 describe('SIGKILL during produce, into redis-stream', () => {
-  for (const [step, occurrences] of stepsOf(ofProduce)) {
+  for (const [step, occurrences] of ofProduce) {
     test(`at ${step}, ${chain(occurrences).join(', ')}`, () =>
       dieAndRecover(step, chain(occurrences), { sink: stream() }))
     // In one start: a file of several chunks, each of which is more than may gather, has a fourth intake for certain.
@@ -67,7 +67,7 @@ describe('SIGKILL during produce, into redis-stream', () => {
 })
 
 describe('SIGKILL during produce, into jsonl', () => {
-  for (const [step, occurrences] of stepsOf(ofProduce))
+  for (const [step, occurrences] of ofProduce)
     if (isLong || ofJsonl.includes(step))
       test(`at ${step}, ${chain(occurrences).join(', ')}`, () =>
         dieAndRecover(step, chain(occurrences), {
@@ -154,25 +154,3 @@ describe('SIGKILL during clean-up of the history', () => {
     await scene.complete()
   })
 })
-
-function stepsOf(table: Partial<Record<Step, readonly number[]>>): [Step, readonly number[]][] {
-  const known: readonly Step[] = [
-    'run:started',
-    'intake:read',
-    'intake:written',
-    'intake:persisted',
-    'reading:ended',
-    'checking:ended',
-    'batch:loaded',
-    'batch:sent',
-    'batch:answered',
-    'acknowledgement:written',
-    'batch:acknowledged',
-    'relay:ended',
-    'settled',
-  ]
-  return known.flatMap((step) => {
-    const occurrences = table[step]
-    return occurrences ? [[step, occurrences] satisfies [Step, readonly number[]]] : []
-  })
-}

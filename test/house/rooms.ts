@@ -36,7 +36,7 @@ export const rooms: Readonly<Record<string, Room>> = {
   sinks: { imports: ['databases', 'files', 'tasks', 'plugin.ts'], vendors: ['zod', 'ioredis'] },
   outbox: { imports: ['databases', 'files', 'tasks'], types: ['plugin.ts'], vendors: ['typeorm'] },
   schedule: { imports: [], vendors: ['croner'] },
-  deploy: { imports: ['schedule'], vendors: ['yaml'] },
+  deploy: { imports: ['schedule', 'tasks'], vendors: ['yaml'] },
   // What owm tells others of a start.
   observe: { imports: ['files'], types: ['plugin.ts'], vendors: ['pino', 'prom-client', 'zod'] },
   pipeline: { imports: ['outbox', 'tasks', 'schedule', 'plugin.ts'], vendors: ['cockatiel'] },

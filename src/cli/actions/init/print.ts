@@ -3,11 +3,12 @@ import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import { crontab } from '../../../deploy/crontab.js'
-import { indexVariable, type Part, type Start } from '../../../deploy/start.js'
+import type { Part, Start } from '../../../deploy/start.js'
 import { systemd } from '../../../deploy/systemd.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
 import { namedAfter } from '../../../files/folders.js'
 import { compact } from '../../../lists.js'
+import { indexVariable } from '../../../tasks/slot.js'
 import type { BaseFlags, Done } from '../../command.js'
 import { mustHaveSchedule, type Surroundings } from '../../compose.js'
 import { asEntered, placeOf } from '../../owner.js'
@@ -97,8 +98,8 @@ function ofShards({ start, loaded }: { start: Start; loaded: Loaded }): Start[] 
     throw new ConfigurationError(`outbox.path is ${written} for all ${shards} shards.`, {
       hint: `Let it differ by shard: add \${${indexVariable}} to its name.`,
     })
-  const [at, others] = [flags.indexOf('--outbox'), [...flags]]
-  if (at >= 0) others.splice(at, 2)
+  const at = flags.indexOf('--outbox')
+  const others = at < 0 ? flags : flags.toSpliced(at, 2)
   return Array.from({ length: shards }, (_, index) => {
     const own = `${index}-of-${shards}`
     return {
