@@ -42,6 +42,7 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
     'Correct source.key or source.query: names are taken as they are written, upper and lower case included.',
   ],
   [/^25/, 'owm only reads: take out of source.query whatever writes.'],
+  [/^(42601|1064)$/, 'Correct the SQL of source.query: near what the line quotes, the server understood no more.'],
   [/^(42501|42000)$/, 'Correct source.query, or give the user the right to SELECT.'],
   [/^(42702|42S21)$/, 'Give each column of source.query a name of its own: `b.name AS country`.'],
   [
@@ -72,12 +73,13 @@ export class TooSlow extends ConfigurationError {
 export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): OwmError {
   if (isOwmError(thrown)) return thrown
   const error = driverErrorOf(thrown)
-  const state = sqlStateOf(error)
+  // MySQL and MariaDB have one state for wrong SQL and for missing rights.
+  const codes = ['errno' in error ? String(error.errno) : '', sqlStateOf(error)]
   const message = `${title}: ${driverMessage(error)}`
   if (isLasting(error)) {
     const hint = isCertificateError(error)
       ? certificateHint('source', error)
-      : hints.find(([found]) => found.test(state))?.[1]
+      : hints.find(([found]) => codes.some((code) => found.test(code)))?.[1]
     return new ConfigurationError(message, {
       hint: hint ?? 'Correct source.query, source.key or source.url.',
       cause: error,

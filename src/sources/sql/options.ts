@@ -63,7 +63,10 @@ export const options = z
     ...fieldOptions,
     statementTimeoutMs: milliseconds
       .default(30_000)
-      .describe('longest time of one statement, in milliseconds; then the server ends it. Keep it below timeoutMs'),
+      .describe(
+        'longest time of one statement, in milliseconds; then the server ends it. Half of that for a locked table, ' +
+          'which is tried again. Keep it below timeoutMs',
+      ),
     connectTimeoutMs: milliseconds.default(15_000).describe('longest time to connect, in milliseconds'),
   })
   .refine(({ table, query }) => (table === undefined) !== (query === undefined), 'give either `table` or `query`')

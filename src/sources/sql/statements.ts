@@ -2,13 +2,20 @@
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
 
-/** A semicolon at the end of a query, and comments after it. */
-const end = /;(?:[\s;]|--[^\n]*|#[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\/)*$|\s+$/
+/** Text, names and comments, in which a semicolon ends nothing. */
+const quoted = /'[^']*'|"[^"]*"|`[^`]*`|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
+
+/** A query without the semicolon at its end and what follows that: spaces and comments. */
+function withoutEnd(query: string): string {
+  const bare = query.replace(quoted, (part) => (/^[-/]/.test(part) ? ' ' : 'x').repeat(part.length))
+  const end = bare.search(/;(?:[\s;]|#[^\n]*)*$/)
+  return query.slice(0, end === -1 ? undefined : end).trimEnd()
+}
 
 export function targetOf({ table, schema, query, key }: Settings, { quoted }: Dialect): Target {
   const path = schema === undefined ? (table ?? '').split('.') : [schema, table ?? '']
   // The bracket is on a line of its own: a comment may end the query.
-  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${query.replace(end, '')}\n)`
+  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${withoutEnd(query)}\n)`
   return {
     from: `${from} AS q`,
     columns: key.map((column) => `q.${quoted(column)}`),
@@ -37,7 +44,7 @@ export function pageStatement(
   const keys = columns.map(
     (column, index) => `${dialect.written(column, index)} AS ${dialect.quoted(`${keyPrefix}${index}`)}`,
   )
-  const ordering = dialect.ordering?.({ from, columns }, values) ?? 'NULL'
+  const ordering = dialect.ordering({ from, columns }, values)
   const selected = [
     'q.*',
     ...keys,

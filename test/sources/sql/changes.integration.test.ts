@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { DataSource } from 'typeorm'
 import { describe, expect, it } from 'vitest'
 import { ResumePointError } from '../../../src/errors/index.js'
-import { drain, engines, failure, folder, ids, mariadb, opened, places, readAll, tableOf } from './engines.js'
+import { drain, engines, failure, folder, ids, mariadb, opened, places, readAll, sqlite, tableOf } from './engines.js'
 
 describe.each(engines)('$name', (engine) => {
   it.each([
@@ -22,10 +22,11 @@ describe.each(engines)('$name', (engine) => {
     expect(error).toBeInstanceOf(ResumePointError)
   })
 
-  it.skipIf(engine === mariadb)('is read from the start where its key is ordered otherwise', async () => {
+  it('is read from the start where its key is ordered otherwise', async () => {
     const rows = ['1', '10', '100', '2', '3'].map((k) => `'${k}', 'a', 1, 2`)
     const columns = ', city VARCHAR(9), lat FLOAT, lon FLOAT'
-    for (const type of ['INTEGER', engine.name === 'SQLite' ? 'TEXT COLLATE NOCASE' : 'TEXT COLLATE insensitive']) {
+    const collation = { PostgreSQL: 'insensitive', MariaDB: 'utf8mb4_bin', SQLite: 'NOCASE' }[engine.name]
+    for (const type of ['INTEGER', `TEXT COLLATE ${collation}`]) {
       const table = await tableOf(engine, `k TEXT${columns}`, rows)
       const other = await tableOf(engine, `k ${type}${columns}`, rows)
       const options = { url: engine.url(), table, key: 'k', pageSize: 2 }
@@ -41,6 +42,32 @@ describe.each(engines)('$name', (engine) => {
       expect(await failure(options, { resume: resumes[0] ?? '' }), type).toBeInstanceOf(ResumePointError)
     }
   })
+})
+
+const rows = ['10', '20', '30'].map((k) => `${k}, 'a', 1, 2`)
+const columns = ', city VARCHAR(9), lat FLOAT, lon FLOAT'
+
+it('MariaDB: a table whose bytes become numbers while it is read is read from the start', async () => {
+  const table = await tableOf(mariadb, `k VARBINARY(9) PRIMARY KEY${columns}`, rows)
+  const error = await failure(
+    { url: mariadb.url(), table, key: 'k', pageSize: 1 },
+    { onBatch: ({ resumes }) => resumes.length === 1 && mariadb.query(`ALTER TABLE ${table} MODIFY k INT`) },
+  )
+  expect(error).toBeInstanceOf(ResumePointError)
+})
+
+it('SQLite: a view is read from the start where the key of a table below it is ordered otherwise', async () => {
+  const base = await tableOf(sqlite, `k TEXT PRIMARY KEY${columns}`, rows)
+  await sqlite.query(`CREATE VIEW middle AS SELECT * FROM ${base}`)
+  await sqlite.query('CREATE VIEW upper AS SELECT * FROM Middle')
+  const options = { url: sqlite.url(), query: 'SELECT * FROM UPPER', key: 'k', pageSize: 1 }
+  const { resumes } = await readAll(options)
+  const other = await tableOf(sqlite, `k TEXT COLLATE NOCASE PRIMARY KEY${columns}`, rows)
+  expect(ids(await readAll(options, { resume: resumes[0] ?? '' }))).toHaveLength(2)
+  await sqlite.query('PRAGMA legacy_alter_table = ON')
+  await sqlite.query(`DROP TABLE ${base}`)
+  await sqlite.query(`ALTER TABLE ${other} RENAME TO ${base}`)
+  expect(await failure(options, { resume: resumes[0] ?? '' })).toBeInstanceOf(ResumePointError)
 })
 
 describe('a SQLite file that another one replaces', () => {

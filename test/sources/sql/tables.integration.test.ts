@@ -147,6 +147,15 @@ describe.each(engines)('$name', (engine) => {
     for (const each of [resume, old]) expect(await failure(options, { resume: each })).toBeInstanceOf(TransientError)
   })
 
+  it.each([
+    "WHERE city <> ';--x'",
+    "WHERE city <> 'it''s; /* x */' -- don't;\n;; -- isn't it",
+    'WHERE k <> 5 /* ; */; /* the "end" */ ',
+  ])('reads a query to the semicolon at its end, not to one in a text or a comment: %s', async (end) => {
+    const table = await withKeys('INTEGER', ['1', '2'])
+    expect(ids(await readAll(given({ query: `SELECT k AS id, q.* FROM ${table} AS q ${end}` })))).toEqual([1, 2])
+  })
+
   it('ends for good, with a hint and without the password, where something is wrong', async () => {
     const table = await withKeys('INTEGER', ['1'])
     const wrong: Record<string, Record<string, unknown>> = {
@@ -178,6 +187,8 @@ describe.each(engines)('$name', (engine) => {
       const error = await failure(options)
       expect(error, what).toBeInstanceOf(ConfigurationError)
       expect(Object(error).hint, what).toMatch(/\w/)
+      if (what === 'no SQL' && engine !== sqlite)
+        expect(Object(error).hint).toMatch(/^Correct the SQL of source\.query/)
       expect(JSON.stringify([Object(error).message, Object(error).hint]), what).not.toMatch(/not-the-password/)
     }
     expect((await readAll(given({ table }))).locations).toHaveLength(1)
@@ -255,5 +266,15 @@ describe.each(engines)('$name', (engine) => {
     abort.abort()
     expect(await reading).toMatchObject({ message: expect.stringContaining('abort') })
     expect(performance.now() - began).toBeLessThan(10_000)
+  })
+})
+
+it('SQLite: a colon and a number may end a column of its own', async () => {
+  const table = await tableOf(sqlite, 'id INTEGER PRIMARY KEY, city, lat, lon, temp, "temp:2"', ["1, 'a', 1, 2, 3, 4"])
+  const { locations } = await readAll({ url: sqlite.url(), table, key: 'id' })
+  expect(locations).toMatchObject([{ temp: 3, 'temp:2': 4 }])
+  const query = `SELECT *, 5 AS temp, 6 AS temp, 7 AS temp, 8 AS temp FROM ${table}`
+  expect(await failure({ url: sqlite.url(), query, key: 'id' })).toMatchObject({
+    message: expect.stringContaining('gives two columns "temp"'),
   })
 })

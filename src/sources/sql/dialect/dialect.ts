@@ -27,8 +27,8 @@ export interface Dialect {
   written(column: string, index: number): string
   /** SQL for a value from that text; throws ResumePointError if it can't be one. */
   literal(text: string, index: number, values: unknown[]): string
-  /** SQL for a text that changes with the key's order, that is its type and collation. Not every database has it. */
-  ordering?(target: Target, values: unknown[]): string
+  /** SQL for a text that changes with the key's order, that is its type and collation. */
+  ordering(target: Target, values: unknown[]): string
   limit(rows: number, values: unknown[]): string
   /** Whether `(a, b) > (1, 2)` uses an index. */
   readonly comparesTuples: boolean
@@ -41,6 +41,12 @@ export interface Dialect {
   /** Milliseconds that owm waits for a statement. */
   readonly patienceMs: number
 }
+
+/**
+ * Milliseconds that a statement waits for a lock: well below its own time, so that a table which is being loaded or
+ * altered isn't taken for a slow statement. That passes; a slow statement doesn't.
+ */
+export const lockTimeoutMs = (statementTimeoutMs: number): number => Math.ceil(statementTimeoutMs / 2)
 
 /** What is read, in SQL. */
 export interface Target {

@@ -5,7 +5,7 @@ import { ConfigurationError } from '../../../errors/index.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { foreignKey } from '../checkpoint.js'
 import { type Settings, schemeOf } from '../options.js'
-import type { Dialect } from './dialect.js'
+import { type Dialect, lockTimeoutMs } from './dialect.js'
 
 interface MysqlField {
   readonly name: string
@@ -35,6 +35,8 @@ const catalogue = `
     AND k.table_name = c.table_name AND k.column_name = c.column_name
   WHERE c.table_schema = DATABASE()
   ORDER BY c.table_name, c.ordinal_position`
+/** The driver's names of these types. */
+const wholeTypes = new Set(['TINY', 'SHORT', 'INT24', 'LONG', 'LONGLONG'])
 const enumOrSet = 256 | 2048
 const binaryCharset = 63
 
@@ -73,8 +75,10 @@ export function mysql(
       const timeout = version.includes('MariaDB')
         ? `max_statement_time = ${statementTimeoutMs / 1000}`
         : `max_execution_time = ${statementTimeoutMs}`
+      // In whole seconds; 0 would not wait at all.
+      const lockSeconds = Math.max(1, Math.floor(lockTimeoutMs(statementTimeoutMs) / 1000))
       // A local time zone has one hour a year twice.
-      await runner.query(`SET SESSION time_zone = '+00:00', ${timeout}`)
+      await runner.query(`SET SESSION time_zone = '+00:00', lock_wait_timeout = ${lockSeconds}, ${timeout}`)
       await runner.query('SET SESSION TRANSACTION READ ONLY')
       const fields = await fieldsOf(runner, `SELECT ${columns.join(', ')} FROM ${from} LIMIT 0`)
       kinds = fields.map((field, index) => mysqlKind(field, key[index] ?? '', title))
@@ -82,6 +86,11 @@ export function mysql(
     catalogue,
     columns: async (runner, sql) => (await fieldsOf(runner, `${sql} LIMIT 0`)).map(({ name }) => name),
     written: (column, index) => (kinds[index] === 'binary' ? `HEX(${column})` : `CAST(${column} AS CHAR)`),
+    // The second tells bytes from numbers and times: the collation of all three is `binary`.
+    ordering({ columns }) {
+      const told = columns.map((column) => `COLLATION(${column}), COLLATION(CONCAT(${column}))`)
+      return `CONCAT_WS(' ', ${told.join(', ')})`
+    },
     literal(text, index) {
       const kind = kinds[index]
       // MySQL compares a number and a text as doubles.
@@ -105,16 +114,22 @@ export function mysql(
 
 /**
  * mysql2's own JSON parser rounds long numbers, and keeps only the last of two equal keys. MariaDB's JSON is text with
- * this extended format.
+ * this extended format. Of a ZEROFILL column, often a station's or a postal code, mysql2 would drop the zeros.
  */
 function typeCast(
   field: { readonly type: string; readonly extendedFormat?: string; string(encoding: string): string | null },
   next: () => unknown,
 ): unknown {
-  if (field.type !== 'JSON' && field.extendedFormat !== 'json') return next()
+  const isJson = field.type === 'JSON' || field.extendedFormat === 'json'
+  if (!isJson && !wholeTypes.has(field.type)) return next()
   const text = field.string('utf8')
-  return text === null ? null : parseJson(text)
+  if (text === null) return null
+  return isJson ? parseJson(text) : wholeNumber(text)
 }
+
+/** A number, or its digits where a number would lose some. */
+const wholeNumber = (text: string): number | string =>
+  /^0\d/.test(text) || !Number.isSafeInteger(Number(text)) ? text : Number(text)
 
 async function fieldsOf(runner: QueryRunner, sql: string): Promise<readonly MysqlField[]> {
   const raw: { query: MysqlQuery } = await runner.connect()

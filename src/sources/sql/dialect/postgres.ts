@@ -3,7 +3,7 @@ import { accessTo, begin } from '../../../databases/postgres.js'
 import { graceMs, type Server } from '../../../databases/server.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import type { Settings } from '../options.js'
-import type { Dialect } from './dialect.js'
+import { type Dialect, lockTimeoutMs } from './dialect.js'
 
 interface Pg {
   readonly Pool: unknown
@@ -62,6 +62,7 @@ export function postgres(
     prepare: async () => undefined,
     begin: begin('BEGIN READ ONLY', {
       statement_timeout: statementTimeoutMs,
+      lock_timeout: lockTimeoutMs(statementTimeoutMs),
       TimeZone: "'UTC'",
       DateStyle: "'ISO'",
       extra_float_digits: 3,

@@ -7,7 +7,7 @@ import { ConfigurationError } from '../../../errors/index.js'
 import { mustBeRegular } from '../../regular-file.js'
 import { foreignKey } from '../checkpoint.js'
 import type { Settings } from '../options.js'
-import type { Dialect } from './dialect.js'
+import { type Dialect, lockTimeoutMs } from './dialect.js'
 
 const catalogue = `
   SELECT 'main' AS schema_name, t.name AS table_name, 1 AS is_visible, printf('"%w"', t.name) AS table_sql,
@@ -35,7 +35,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       // As a URI, since TypeORM would create the folder of a path.
       database: pathToFileURL(path).href,
       flags: sqlite3.OPEN_READONLY | sqlite3.OPEN_URI | sqlite3.OPEN_FULLMUTEX,
-      busyTimeout: Math.min(statementTimeoutMs, 10_000),
+      busyTimeout: Math.min(lockTimeoutMs(statementTimeoutMs), 10_000),
       driver,
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
@@ -48,18 +48,27 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     async columns(runner, sql) {
       const [row]: Readonly<Record<string, unknown>>[] = await runner.query(`${sql} LIMIT 1`)
       const names = Object.keys(row ?? {})
-      // A subquery renames the second of two columns `name` to `name:1`.
+      // A subquery renames the second of two columns `name` to `name:1`, and further ones to other numbers.
       const original = (name: string): string => name.replace(/:\d+$/, '')
-      return row && names.map((name) => (names.includes(original(name)) ? original(name) : name))
+      const isRenamed = (name: string): boolean => names.includes(`${original(name)}:1`)
+      return row && names.map((name) => (names.includes(original(name)) && isRenamed(name) ? original(name) : name))
     },
     // A column may hold values of all types. Text is written in hex, since it may be invalid.
     written: (column) =>
       `typeof(${column}) || ':' || ` +
       `CASE WHEN typeof(${column}) IN ('text', 'blob') THEN hex(${column}) ELSE quote(${column}) END`,
-    // SQLite doesn't give a column's collation: the definitions of all tables that are named stand in for it.
-    ordering: ({ from }, values) =>
-      `(SELECT group_concat(sql) FROM sqlite_master WHERE type IN ('table', 'view') ` +
-      `AND instr(lower(?${values.push(from)}), lower(name)) > 0)`,
+    // SQLite doesn't give a column's collation: the definitions of all tables that are named, also by views, stand in
+    // for it.
+    ordering: ({ from }, values) => `(
+      WITH RECURSIVE named(name) AS (
+        SELECT name FROM sqlite_master WHERE instr(lower(?${values.push(from)}), lower(name)) > 0
+        UNION
+        SELECT base.name FROM named
+        JOIN sqlite_master AS v ON v.type = 'view' AND v.name = named.name
+        JOIN sqlite_master AS base ON instr(lower(v.sql), lower(base.name)) > 0
+      )
+      SELECT group_concat(sql) FROM sqlite_master WHERE type IN ('table', 'view') AND name IN named
+    )`,
     literal(text, _, values) {
       const [, type, value = ''] = /^(integer|real|text|blob):(.*)$/.exec(text) ?? []
       if (type === undefined) throw foreignKey(`${text.slice(0, 100)} is no value of SQLite`)
