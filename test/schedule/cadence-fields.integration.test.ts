@@ -4,9 +4,13 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { folderWith, owmJson } from '../support/cli.js'
 
-async function stderrOf(cadence: object, command = ['produce']): Promise<string> {
+async function stderrOf(
+  cadence: object,
+  command = ['produce'],
+  source: object = { use: 'static-list', file: 'list.csv' },
+): Promise<string> {
   const cwd = await folderWith({
-    source: { use: 'static-list', file: 'list.csv' },
+    source,
     sink: { use: 'jsonl', path: 't.jsonl' },
     outbox: { path: 'o.db' },
     schedule: { cron: '0 * * * *' },
@@ -35,6 +39,20 @@ it.each([['produce'], ['produce --dry-run'], ['plan']])(
     expect(stderr).toContain('cadence.rules.1.where: no location has country. All of them meet its condition.')
   },
 )
+
+it('tells of a field that holds lists, and of columns that source.columns leaves out', async () => {
+  const rules = [{ where: { tags: 'vip' }, every: '1h' }]
+  const source = {
+    use: 'static-list',
+    locations: [{ city: 'Bern', latitude: 46.9, longitude: 7.4, tags: ['vip', 'x'], every: '1h' }],
+    columns: ['tags'],
+  }
+  const stderr = await stderrOf({ field: 'every', rules }, ['produce'], source)
+  expect(stderr).toContain('cadence.field: no location has every. They have city, latitude, longitude, tags')
+  expect(stderr).toContain("one that source.columns leaves out isn't here")
+  expect(stderr).toContain('cadence.rules.0.where: tags is a list or an object, such as')
+  expect(stderr).toContain('source.fields: {NAME: tags.0}')
+})
 
 it('is silent where all is there', async () => {
   expect(await stderrOf({ field: 'every', rules: [{ where: { city: 'Bern' }, every: '1h' }] })).not.toContain('cadence')

@@ -6,7 +6,7 @@ import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn } from '../../../tasks/place.js'
 import { shown } from '../../../tasks/rejection.js'
 import { clipped } from '../../../words.js'
-import { fitsBytes, isBounded, meeting, type Where } from './where.js'
+import { fitsBytes, isBounded, isCompound, isListed, meeting, type Where } from './where.js'
 
 /** After this many locations without a field it is taken for misspelt. */
 const enough = 20
@@ -34,6 +34,8 @@ export class FieldCheck {
   readonly #textual: readonly string[]
   /** One of them that has bytes, and those. */
   #bytes: { readonly field: string; readonly value: HexBytes } | undefined
+  /** Fields that must be one of some values, and have been lists or objects only -> the first of these. */
+  readonly #compound: Map<string, unknown>
 
   /** @param key where the conditions stand in the configuration */
   constructor(where: Where, key: string, log: Logger) {
@@ -44,6 +46,8 @@ export class FieldCheck {
     const unwanted = fields.filter(([, wanted]) => !('length' in wanted) && wanted.exists === false)
     this.#unwanted = new Set(unwanted.map(([field]) => field))
     this.#textual = fields.filter(([, wanted]) => !fitsBytes(wanted)).map(([field]) => field)
+    const listed = fields.filter(([, wanted]) => isListed(wanted) && !meeting(wanted)(undefined))
+    this.#compound = new Map(listed.map(([field]) => [field, undefined]))
     const compared = fields.filter(([, wanted]) => isBounded(wanted))
     this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
   }
@@ -59,6 +63,11 @@ export class FieldCheck {
       const value = location[field]
       if (value instanceof HexBytes) this.#bytes ??= { field, value }
     }
+    for (const [field, first] of this.#compound) {
+      const value = location[field]
+      if (isCompound(value)) this.#compound.set(field, first ?? value)
+      else if (value !== undefined && value !== null && value !== '') this.#compound.delete(field)
+    }
     if (this.#unseen.size === 0) return
     for (const field of this.#unseen.keys()) if (location[field] !== undefined) this.#unseen.delete(field)
     if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
@@ -66,7 +75,7 @@ export class FieldCheck {
 
   /**
    * Throws ConfigurationError if no location had a field that is needed, if a field that is compared with numbers never
-   * had one, or if a field that is compared with text has bytes.
+   * had one, or if a field that is compared with text has bytes, or nothing but lists and objects.
    */
   judge(isEnd: boolean): void {
     if (this.#bytes) throw this.#notText(this.#bytes)
@@ -81,7 +90,9 @@ export class FieldCheck {
       if (near !== undefined || !this.#unwanted.has(field))
         this.#log.warn(fields, `${message} All of them meet its condition. ${hint}`)
     }
-    if (isEnd) for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
+    if (!isEnd) return
+    for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
+    for (const [field, first] of this.#compound) if (first !== undefined) throw this.#notOne(field, first)
   }
 
   /** For conditions that leave nothing out: at the end, warns of what `judge` would throw. */
@@ -106,6 +117,14 @@ export class FieldCheck {
     )
   }
 
+  #notOne(field: string, first: unknown): ConfigurationError {
+    const [part = '0'] = Object.keys(Object(first))
+    return new ConfigurationError(
+      `${this.#key}: ${field} is a list or an object, such as ${shown(first)}, and none of these equals a value.`,
+      { hint: `Map one of its values, source.fields: {NAME: ${field}.${part}}, and compare NAME.` },
+    )
+  }
+
   #judgeNumbers(field: string, { numbers, others, example }: Compared): void {
     if (others === 0) return
     const such = `such as ${shown(example)}`
@@ -123,6 +142,10 @@ export class FieldCheck {
     const [root = '', inner] = field.split('.')
     if (inner !== undefined && this.#seen.has(root))
       return `Map it, source.fields: {${inner}: ${field}}, and filter by ${inner}.`
-    return `They have ${[...this.#seen].slice(0, 30).join(', ')}: a column that is mapped has owm's own name here.`
+    const names = [...this.#seen].slice(0, 30).join(', ')
+    return (
+      `They have ${names}: a column that is mapped has owm's own name here, ` +
+      "and one that source.columns leaves out isn't here."
+    )
   }
 }

@@ -74,9 +74,15 @@ export function fitsBytes(wanted: Values | Test): boolean {
   return !isBounded(wanted) && [...allowed, ...not].every((value) => /^([0-9a-f]{2})*$/.test(value))
 }
 
+/** Whether only some values are allowed. */
+export const isListed = (wanted: Values | Test): boolean => testOf(wanted).in !== undefined
+
+/** Whether a value is a list or an object, which equals no text. */
+export const isCompound = (value: unknown): boolean => textOf(value) === undefined
+
 const testOf = (wanted: Values | Test): Test => ('length' in wanted ? { in: wanted } : wanted)
 
-/** Undefined for objects and lists, which equal no text. */
+/** Undefined for lists and objects. */
 function textOf(value: unknown): string | undefined {
   if (value === undefined || value === null) return ''
   return typeof value !== 'object' || value instanceof ExactNumber || value instanceof HexBytes
