@@ -1,19 +1,29 @@
 /** The composition root: turns a configuration into the parts that the pipeline works with. */
+import { filtersOf, isSharded, locating, sectionDigest } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
 import type { Settings } from '../config/schema.js'
+import { located, pluginOptions, section } from '../config/section.js'
 import { ConfigurationError } from '../errors/index.js'
 import type { logEvents } from '../observe/events.js'
 import { type TraceContext, traceContextIn, traceContextOf, traceparentOf } from '../observe/trace-context.js'
-import type { OwnedTotals } from '../outbox/inspect/totals.js'
+import { type OwnedTotals, totalsOf } from '../outbox/inspect/totals.js'
 import type { View } from '../outbox/inspect/view.js'
-import type { BreakerName, Outbox } from '../outbox/outbox.js'
-import type { Claim } from '../outbox/owner.js'
-import type { FilterCounts, Filters } from '../pipeline/input/filters/filters.js'
+import { type BreakerName, Outbox } from '../outbox/outbox.js'
+import { type Claim, mustBeOwn } from '../outbox/owner.js'
+import {
+  type FilterCounts,
+  type Filters,
+  filtered,
+  sourceDigest,
+  zeroCounts,
+} from '../pipeline/input/filters/filters.js'
 import { type BoundedSource, bounded } from '../pipeline/input/pages.js'
 import type { Deps, Progress, SinkDeps, SourceDeps } from '../pipeline/parts.js'
-import type { Resilience } from '../pipeline/retry.js'
+import { Resilience } from '../pipeline/retry.js'
 import type { OnTime } from '../pipeline/slots/on-time.js'
 import type { Logger, PluginContext, Sink, SourcePlugin } from '../plugin.js'
+import { loadSink, loadSource } from '../plugins/load.js'
+import { minLocationsOf, superviseSink, superviseSource } from '../plugins/supervise/index.js'
 import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
 import { secrets } from './output.js'
@@ -78,7 +88,6 @@ export async function openOutbox(
   { command, signal, trustFolder, env, note, now, onClose }: Surroundings,
   { waitMs, waitAlone = false, create, as }: Opening,
 ): Promise<Outbox> {
-  const { Outbox } = await import('../outbox/outbox.js')
   const { settings } = loaded
   const { path, keepRejected } = settings.outbox
   const { batchSize } = settings.flush
@@ -105,10 +114,6 @@ export async function lookAtOutbox(
   { env }: Pick<Surroundings, 'env'>,
   as: Opening['as'],
 ): Promise<OwnedTotals | undefined> {
-  const [{ totalsOf }, { mustBeOwn }] = await Promise.all([
-    import('../outbox/inspect/totals.js'),
-    import('../outbox/owner.js'),
-  ])
   const { path } = loaded.settings.outbox
   const [totals, claim] = [await totalsOf(path), await claimOf(loaded, env, as)]
   if (totals && claim) mustBeOwn(path, totals.owner, claim.owner)
@@ -150,11 +155,6 @@ export function tracing({ settings }: Loaded, pipeline: string, { env, about }: 
 
 /** The sink with its options checked. The caller opens it once there is something to deliver or to inspect. */
 export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = false): Promise<SinkDeps> {
-  const [{ loadSink }, { located, pluginOptions, section }, { superviseSink }] = await Promise.all([
-    import('../plugins/load.js'),
-    import('../config/section.js'),
-    import('../plugins/supervise/index.js'),
-  ])
   const { use, timeoutMs } = section(loaded, 'sink')
   const plugin = await located(loaded, 'sink', loadSink(use, loaded.baseDir))
   const options = await pluginOptions(loaded, 'sink', plugin.options)
@@ -181,19 +181,6 @@ export async function sourceOf(
   around: Surroundings,
   outbox: () => Outbox | undefined = () => undefined,
 ): Promise<ChosenSource> {
-  const [
-    { loadSource },
-    { located, pluginOptions, section },
-    { filtersOf, locating },
-    { filtered, sourceDigest, zeroCounts },
-    { minLocationsOf },
-  ] = await Promise.all([
-    import('../plugins/load.js'),
-    import('../config/section.js'),
-    import('../config/filters.js'),
-    import('../pipeline/input/filters/filters.js'),
-    import('../plugins/supervise/index.js'),
-  ])
   const given = section(loaded, 'source')
   const { use, minShare } = given
   const plugin = await located(loaded, 'source', loadSource(use, loaded.baseDir))
@@ -231,7 +218,6 @@ async function openSupervised(
   { use, timeoutMs, maxLocations }: NonNullable<Settings['source']>,
   context: PluginContext,
 ): Promise<BoundedSource> {
-  const { superviseSource } = await import('../plugins/supervise/index.js')
   const terms = { name: use, timeoutMs, signal: context.signal, log: context.log }
   return bounded(await superviseSource(terms, () => plugin.open(options, context)), use, maxLocations)
 }
@@ -264,11 +250,10 @@ export async function resilienceOf(
   name: BreakerName,
   outbox: Outbox | undefined,
 ): Promise<Resilience> {
-  const [retry, { sectionDigest }] = await Promise.all([import('../pipeline/retry.js'), import('../config/filters.js')])
   const log = await logger()
   // Failures of a former address don't count against a corrected one.
   const digest = sectionDigest(settings[name])
-  return new retry.Resilience(settings, outbox?.breakers.saved(name, digest), {
+  return new Resilience(settings, outbox?.breakers.saved(name, digest), {
     around: name,
     of: digest,
     // The source's own deadline ends a longer wait anyway.
@@ -297,7 +282,6 @@ export async function depsOf(
   parts: { sink: SinkDeps; outbox: Outbox },
   around: Surroundings,
 ): Promise<Deps> {
-  const { isSharded } = await import('../config/filters.js')
   const resilience = await resilienceOf(loaded, around, 'sink', parts.outbox)
   const pipeline = await ownerOf(loaded, around.env)
   const { signal, onProgress, onDelivered } = around

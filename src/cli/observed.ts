@@ -1,16 +1,17 @@
 /** Reports how a start went, as configured: metrics, a ping, hooks. */
 import { randomUUID } from 'node:crypto'
+import { chosenShard } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
 import { codeOf, isOwmError, toError } from '../errors/index.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { isAnothers } from '../files/replace.js'
 import { compact } from '../lists.js'
 import { type Ended, type EndedAfter, hookVariable, wholeShard } from '../observe/ended.js'
-import type { StartRecord } from '../observe/record.js'
-import type { Means } from '../observe/tell.js'
+import { readRecord, recordOf, type StartRecord, writeRecord } from '../observe/record.js'
+import { type Means, measure, notify, pingStart } from '../observe/tell.js'
 import { traceContextIn } from '../observe/trace-context.js'
 import type { View } from '../outbox/inspect/view.js'
-import type { Vitals } from '../outbox/inspect/vitals.js'
+import { type Vitals, vitalsIn, vitalsOf } from '../outbox/inspect/vitals.js'
 import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
 import { orLate } from '../within.js'
@@ -105,7 +106,6 @@ class Watch {
     if (!loaded || this.loaded || (!metrics && !notify)) return
     this.loaded = loaded
     if (notify?.ping === undefined) return
-    const { pingStart } = await import('../observe/tell.js')
     this.#begun = pingStart(notify, this.#rid, await this.#means(loaded))
   }
 
@@ -121,16 +121,14 @@ class Watch {
   /** Reads the outbox's numbers while it is open: opening it again costs more than all the rest. */
   inspectOutbox = async (view: View): Promise<void> => {
     if (!this.loaded) return
-    const { vitalsIn } = await import('../outbox/inspect/vitals.js')
     this.#seen = await vitalsIn(view, this.#startedAt)
     // Preloads while closing the outbox waits for the disk. `end` reports a failure.
-    tools(this.loaded.settings).catch(() => undefined)
+    if (this.loaded.settings.metrics) import('../observe/metrics.js').catch(() => undefined)
   }
 
   async end(result: Observable, summary: readonly string[], error: Error | undefined): Promise<void> {
     const { loaded } = this
     if (!loaded) return
-    const { measure, notify, readRecord, recordOf, writeRecord } = await tools(loaded.settings)
     const ended = await this.#ended(loaded, result, summary, error)
     const { path } = loaded.settings.outbox
     // A start as root that was refused another user's outbox must not overwrite that user's last success.
@@ -191,7 +189,7 @@ class Watch {
     return {
       command,
       pipeline: loaded.pipeline ?? 'default',
-      shard: (await shardNamed(loaded, env)) ?? vitals?.run?.shard ?? wholeShard,
+      shard: shardNamed(loaded, env) ?? vitals?.run?.shard ?? wholeShard,
       slot: slot ?? last?.slot ?? null,
       runId: runId ?? last?.runId ?? null,
       exitCode: error ? exitCodeOf(error) : 0,
@@ -214,22 +212,14 @@ class Watch {
   async #vitals(loaded: Loaded): Promise<Vitals | undefined> {
     const { path } = loaded.settings.outbox
     if (path === '') return undefined
-    const { vitalsOf } = await import('../outbox/inspect/vitals.js')
     const vitals = this.#seen ?? (await vitalsOf(path, this.#startedAt).catch(() => undefined))
     const owner = vitals?.owner ?? null
     return owner === null || owner === (await ownerOf(loaded, this.#around.env)) ? vitals : undefined
   }
 }
 
-/** Loads the code that reports the end, and that of metrics only if they are configured. */
-const tools = async ({ metrics }: Loaded['settings']) => {
-  const [tell] = await Promise.all([import('../observe/tell.js'), metrics && import('../observe/metrics.js')])
-  return tell
-}
-
 /** `0-of-3`; undefined without a configured shard. */
-async function shardNamed({ settings }: Loaded, env: Surroundings['env']): Promise<string | undefined> {
-  const { chosenShard } = await import('../config/filters.js')
+function shardNamed({ settings }: Loaded, env: Surroundings['env']): string | undefined {
   const shard = chosenShard(settings, env)
   return shard && `${shard.index}-of-${shard.count}`
 }

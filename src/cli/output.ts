@@ -3,6 +3,7 @@ import { fstatSync, writeFileSync } from 'node:fs'
 import util from 'node:util'
 import { isSecretName, Secrets, secretsInUrl } from '../config/redact.js'
 import { codeOf, OutboxError, toError } from '../errors/index.js'
+import { isOutputClosed } from '../files/rules.js'
 
 /** The secrets of this process. */
 export const secrets = new Secrets()
@@ -33,7 +34,6 @@ export async function lossOfOutput(): Promise<Error | undefined> {
 
 /** Throws OutboxError if standard output is closed: for commands whose output is the point. */
 export async function mustGoSomewhere(): Promise<void> {
-  const { isOutputClosed } = await import('../files/rules.js')
   if (!(await isOutputClosed())) return
   throw new OutboxError('Standard output is closed: nothing can be printed there.', {
     hint: 'Start owm with a standard output, or name a file: --out FILE.',

@@ -1,6 +1,6 @@
 /** Answers the scripts in templates/completion. */
-import { type Command, keptOf, questionOf } from './line.js'
-import { type Shell, valuesOf } from './values.js'
+import { type Choice, type Command, keptOf, type Question, questionOf } from './line.js'
+import type { Shell } from './values.js'
 
 /** Words that a shell doesn't interpret: a name in a configuration could be `$(rm -r .)`. */
 const harmless = /^[\w./:@+=-]+$/
@@ -16,7 +16,7 @@ export async function answerTo(
   shell: Shell,
 ): Promise<string[]> {
   const question = questionOf(words, commands)
-  const values = await valuesOf(question, shell).catch(() => [])
+  const values = question.value ? await valuesFor(question, shell).catch(() => []) : []
   if (values === 'files') return [':files']
   const kept = keptOf(words)
   return [...question.choices, ...values]
@@ -25,4 +25,10 @@ export async function answerTo(
       const [line = ''] = about.split('\n', 1)
       return `${question.before}${word}`.slice(kept) + (line === '' ? '' : `  ${line}`)
     })
+}
+
+/** Most words need neither the configuration nor the outbox, and a prompt waits: these are loaded only for the rest. */
+async function valuesFor(question: Question, shell: Shell): Promise<Choice[] | 'files'> {
+  const { valuesOf } = await import('./values.js')
+  return valuesOf(question, shell)
 }

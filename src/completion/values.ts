@@ -3,10 +3,13 @@
  * Enter hasn't been pressed yet: a configuration in JavaScript isn't run, and a pipe isn't read.
  */
 import { baseDirOf, namedConfig, readConfigFile } from '../config/file/index.js'
+import { loadConfig } from '../config/load.js'
+import { pipelinesIn } from '../config/pipelines.js'
 import type { Found } from '../config/values/origins.js'
 import type { Overrides } from '../config/values/overrides.js'
 import type { Environment } from '../config/values/variables.js'
-import type { Picture } from '../outbox/inspect/picture.js'
+import { inspect, type Picture } from '../outbox/inspect/picture.js'
+import { namesAt } from '../plugins/catalogue.js'
 import type { Choice, Given, Question } from './line.js'
 
 export interface Shell {
@@ -22,7 +25,6 @@ export async function valuesOf({ value, typed, given }: Question, shell: Shell):
   if (['FILE', 'PATH', 'DIR'].includes(kind) || (isPlugin && /^[./~]/.test(typed))) return 'files'
   if (isPlugin) return pluginsOf(kind, given, shell)
   if (kind === 'pipeline') {
-    const { pipelinesIn } = await import('../config/pipelines.js')
     return Object.keys(pipelinesIn(await fileFor(given, shell))).map((word) => ({ word, about: '' }))
   }
   const choicesOf = ofOutbox[kind]
@@ -46,10 +48,6 @@ const ofOutbox: Readonly<Record<string, OfOutbox>> = {
 }
 
 async function outboxOf(given: Given, shell: Shell): Promise<Pick<Picture, 'runs' | 'tasks'>> {
-  const [{ inspect }, { loadConfig }] = await Promise.all([
-    import('../outbox/inspect/picture.js'),
-    import('../config/load.js'),
-  ])
   const last = (name: string): string | undefined => given.get(name)?.at(-1)
   const flags = {
     config: pathIn(given, 'config', shell),
@@ -65,7 +63,6 @@ async function outboxOf(given: Given, shell: Shell): Promise<Pick<Picture, 'runs
 
 /** Sources, sinks, or any plugin: the built-in ones, and packages that the configuration can import. */
 async function pluginsOf(kind: string, given: Given, shell: Shell): Promise<Choice[]> {
-  const { namesAt } = await import('../plugins/catalogue.js')
   const found = await fileFor(given, shell).catch(() => undefined)
   const names = await namesAt(found ? baseDirOf(found.file) : shell.cwd)
   const other = { source: 'sink', sink: 'source' }[kind]

@@ -6,9 +6,6 @@ import { eventsOf, ping, tell, told } from './notify.js'
 import { abortedAfter } from './post.js'
 import type { Metrics, Notify } from './settings.js'
 
-// Re-exported, so that callers import one module.
-export { readRecord, recordOf, writeRecord } from './record.js'
-
 export interface Means {
   readonly log: Logger
   /** Aborts everything. */

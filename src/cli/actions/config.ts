@@ -1,8 +1,10 @@
 /** `owm config …`: shows and checks the configuration. */
 import { relative } from 'node:path'
-import type { Finding } from '../../config/check/index.js'
+import { checkConfig, type Finding } from '../../config/check/index.js'
+import { sharedIds } from '../../config/check/streams.js'
+import { configSchema } from '../../config/json-schema.js'
 import type { Loaded } from '../../config/load.js'
-import type { Shown } from '../../config/show.js'
+import { type Shown, settingsIn } from '../../config/show.js'
 import { originInWords } from '../../config/values/origins.js'
 import {
   ConfigurationError,
@@ -12,6 +14,7 @@ import {
   type OwmError,
   TransientError,
 } from '../../errors/index.js'
+import { judgePage } from '../../pipeline/input/minimum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Done, Pipelines } from '../command.js'
 import { lookAtOutbox, type Surroundings, sinkOf, sourceOf } from '../compose.js'
@@ -26,7 +29,6 @@ export interface ShowResult {
 }
 
 export async function show(loaded: Loaded): Promise<Done<ShowResult>> {
-  const { settingsIn } = await import('../../config/show.js')
   const { values, errors } = await settingsIn(loaded)
   const rows = values.map(({ key, value, origin }) => {
     const text = typeof value === 'string' ? value : (exactJson(value) ?? '')
@@ -59,11 +61,6 @@ export async function check(
   connect: boolean,
   around: Surroundings,
 ): Promise<Done<CheckResult>> {
-  const [{ checkConfig }, { sharedIds }, { judgePage }] = await Promise.all([
-    import('../../config/check/index.js'),
-    import('../../config/check/streams.js'),
-    import('../../pipeline/input/minimum.js'),
-  ])
   const failures: OwmError[] = []
   const summary: string[] = []
   const all: Loaded[] = []
@@ -114,7 +111,6 @@ function checksFailed(failures: readonly OwmError[]): OwmError[] {
 
 /** The JSON Schema of a configuration file. */
 export async function schema(): Promise<Done<object>> {
-  const { configSchema } = await import('../../config/json-schema.js')
   const result = await configSchema()
   return { result, summary: JSON.stringify(result, null, 2).split('\n') }
 }

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import { compact } from '../../lists.js'
 import type { Outbox } from '../../outbox/outbox.js'
+import { flush as flushOutbox } from '../../pipeline/flush.js'
 import type { Done } from '../command.js'
 import { depsOf, lookAtOutbox, openOutbox, type Surroundings, sinkOf } from '../compose.js'
 import { type WaitFlags, waitMsOf } from '../flags.js'
@@ -32,11 +33,10 @@ export async function flush(
 
   const waitMs = waitMsOf(flags)
   const sink = await sinkOf(loaded, around)
-  const { flush } = await import('../../pipeline/flush.js')
   const outbox = await openOutbox(loaded, around, { waitMs, waitAlone: true, create: false, as: 'owner' })
   return withOutbox(outbox, result, around, async (watched) => {
     await easeCircuit(outbox, flags.force, around.isTerminal)
-    const summary = await flush({ limit }, await depsOf(loaded, { sink, outbox }, watched))
+    const summary = await flushOutbox({ limit }, await depsOf(loaded, { sink, outbox }, watched))
     await noteDelivered(result, summary, outbox)
     await logLeftRejects(summary.earlier, result.served, around)
     result.durationMs = elapsed()

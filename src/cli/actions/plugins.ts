@@ -3,7 +3,7 @@ import type { Loaded } from '../../config/load.js'
 import { ConfigurationError, UsageError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { compact } from '../../lists.js'
-import type { PluginReport } from '../../plugins/catalogue.js'
+import { type PluginReport, pluginReport, pluginsAt } from '../../plugins/catalogue.js'
 import { isPath } from '../../plugins/load.js'
 import { type Project, writeProject } from '../../plugins/scaffold.js'
 import type { Done } from '../command.js'
@@ -21,7 +21,6 @@ export async function list(pipelines: readonly Loaded[]): Promise<Done<PluginsRe
 
 /** All plugins that these pipelines can load. */
 async function reachable(pipelines: readonly Loaded[]): Promise<PluginReport[]> {
-  const { pluginsAt } = await import('../../plugins/catalogue.js')
   const uses = pipelines.flatMap(({ settings }) => [settings.source?.use, settings.sink?.use])
   return pluginsAt(
     pipelines[0]?.baseDir ?? process.cwd(),
@@ -55,7 +54,6 @@ export async function show(
 
 /** Finds a plugin by its path, by its `use:`, or by its own name. */
 async function find(name: string, pipelines: readonly Loaded[]): Promise<PluginReport> {
-  const { pluginReport } = await import('../../plugins/catalogue.js')
   if (isPath(name)) return pluginReport(name, 'local', process.cwd())
   const all = await reachable(pipelines)
   const match = all.find((plugin) => plugin.use === name) ?? all.find((plugin) => plugin.name === name)

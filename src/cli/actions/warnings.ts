@@ -2,6 +2,7 @@
 import type { Loaded } from '../../config/load.js'
 import { anotherOutbox } from '../../files/rules.js'
 import { volatileAt } from '../../files/volatile.js'
+import { leftBehind, leftInWords } from '../../outbox/inspect/left-behind.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import type { ProduceSummary } from '../../pipeline/produce.js'
 import type { OnTime } from '../../pipeline/slots/on-time.js'
@@ -52,7 +53,6 @@ export async function warnVolatile(path: string, around: Surroundings): Promise<
 /** Warns if a new outbox may be that of a renamed pipeline, whose tasks wait in another one. */
 export async function warnLeftBehind({ isNew, path }: Outbox, { family }: Loaded, around: Surroundings): Promise<void> {
   if (!isNew || !family) return
-  const { leftBehind, leftInWords } = await import('../../outbox/inspect/left-behind.js')
   for (const left of await leftBehind(family))
     await logWarning(
       around,

@@ -3,7 +3,7 @@ import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import type { Loader } from 'cosmiconfig'
+import { cosmiconfig, getDefaultSearchPlaces, type Loader } from 'cosmiconfig'
 import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
 import { statIfThere } from '../../files/folders.js'
 import { defaultExport, importModule } from '../../plugins/load.js'
@@ -29,7 +29,6 @@ export async function readConfigFile(
   cwd: string,
   looksOnly = false,
 ): Promise<Found | undefined> {
-  const { cosmiconfig, getDefaultSearchPlaces } = (await import('cosmiconfig')).default
   const texts = new Map<string, string>()
   const searchPlaces = getDefaultSearchPlaces('owm')
   if (named === undefined) await mustBeReadable(cwd, searchPlaces)

@@ -2,11 +2,14 @@
 import { resolve } from 'node:path'
 import { trySink } from '../../../config/check/connect.js'
 import { writableOutput } from '../../../config/check/files.js'
-import type { Loaded } from '../../../config/load.js'
+import { type Loaded, loadConfig } from '../../../config/load.js'
 import { Secrets } from '../../../config/redact.js'
+import { pluginOptions } from '../../../config/section.js'
 import { exitCodes, isOwmError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
-import type { DryRun } from '../../../pipeline/dry-run.js'
+import { healthOf } from '../../../outbox/inspect/health.js'
+import { type DryRun, dryRun } from '../../../pipeline/dry-run.js'
+import { dueIn } from '../../../pipeline/input/cadence.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
 import { sqlCatalogue } from '../../../sources/index.js'
 import { slotOf } from '../../../tasks/slot.js'
@@ -33,7 +36,6 @@ interface CheckedList {
 
 /** A configuration of this section alone, without a file or the environment. */
 async function loadedWith(name: 'source' | 'sink', section: Section, flag: string, folder: string): Promise<Loaded> {
-  const { loadConfig } = await import('../../../config/load.js')
   // Interactive: one attempt, no retries.
   const set = [`${name}=${JSON.stringify(section)}`, 'retry.attempts=1']
   // Its own secrets: a sink's whole URL counts as one, but the answer must be shown again.
@@ -44,10 +46,7 @@ async function loadedWith(name: 'source' | 'sink', section: Section, flag: strin
 
 /** The tables of the database in a section for `sql`. Throws OwmError; TransientError if it is down. */
 export async function tablesOf(section: Section, folder: string, { signal }: Surroundings): Promise<Database> {
-  const [{ pluginOptions }, { catalogueOf, options }] = await Promise.all([
-    import('../../../config/section.js'),
-    sqlCatalogue(),
-  ])
+  const { catalogueOf, options } = await sqlCatalogue()
   const loaded = await loadedWith('source', { ...section, query: 'SELECT 1', key: 'id' }, '--list', folder)
   return catalogueOf(await pluginOptions(loaded, 'source', options), loaded.baseDir, signal)
 }
@@ -68,10 +67,6 @@ export async function checkList(section: Section, folder: string, around: Surrou
 }
 
 async function readAll(source: ChosenSource, loaded: Loaded, signal: AbortSignal, { now }: Surroundings) {
-  const [{ dryRun }, { dueIn }] = await Promise.all([
-    import('../../../pipeline/dry-run.js'),
-    import('../../../pipeline/input/cadence.js'),
-  ])
   const namespace = loaded.settings.taskNamespace
   return dryRun(source, slotOf(now()), { namespace, dueOf: dueIn(undefined, { from: 0, to: 0 }), signal })
 }
@@ -121,7 +116,6 @@ export async function checkSink(
 
 /** By the sink's findings for `owm doctor`. */
 async function hasOtherOutbox({ open }: SinkDeps, outbox: string, { now }: Surroundings): Promise<boolean> {
-  const { healthOf } = await import('../../../outbox/inspect/health.js')
   const health = await healthOf(outbox).catch(() => undefined)
   const sink = await open()
   try {

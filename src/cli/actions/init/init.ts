@@ -4,6 +4,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { mustBeSafe, usableOutbox } from '../../../config/check/files.js'
+import { configSchema } from '../../../config/json-schema.js'
 import { addressesIn } from '../../../config/redact.js'
 import { ConfigurationError, codeOf, isOfDisk, OutboxError, toError, UsageError } from '../../../errors/index.js'
 import { statIfThere } from '../../../files/folders.js'
@@ -198,7 +199,6 @@ const alreadyThere = (path: string, cause?: Error): ConfigurationError =>
 
 /** @param isPrivate whether other users mustn't read the file */
 async function write({ path, schema }: InitResult, text: string, isPrivate: boolean): Promise<void> {
-  const { configSchema } = await import('../../../config/json-schema.js')
   const schemaText = `${JSON.stringify(await configSchema(), null, 2)}\n`
   try {
     await writeFile(path, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o666 })

@@ -3,6 +3,7 @@ import { userInfo } from 'node:os'
 import { dirname, relative, resolve } from 'node:path'
 import type { Loaded } from '../../../config/load.js'
 import { crontab } from '../../../deploy/crontab.js'
+import { kubernetes } from '../../../deploy/kubernetes.js'
 import type { Part, Start } from '../../../deploy/start.js'
 import { systemd } from '../../../deploy/systemd.js'
 import { ConfigurationError, UsageError } from '../../../errors/index.js'
@@ -34,10 +35,10 @@ export async function print(
   )
   const isKubernetes = result.scheduler === 'kubernetes'
   const starts = isKubernetes ? ofPipelines.map(({ start }) => start) : ofPipelines.flatMap(ofShards)
-  result.files = await {
+  result.files = {
     crontab: () => crontab(starts, now()),
     systemd: () => systemd(starts, now()),
-    kubernetes: async () => (await import('../../../deploy/kubernetes.js')).kubernetes(starts, now()),
+    kubernetes: () => kubernetes(starts, now()),
   }[result.scheduler]()
   return {
     result,

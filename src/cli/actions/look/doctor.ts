@@ -1,6 +1,6 @@
 /** `owm doctor`: what is wrong, why it matters and what to do. */
 import type { Loaded } from '../../../config/load.js'
-import type { Examined, Finding } from '../../../doctor/examine.js'
+import { type Examined, examine, type Finding, outboxesLeft, sharedStreams } from '../../../doctor/examine.js'
 import { ConfigurationError, exitCodes, OutboxError, type OwmError, TransientError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { Done, Pipelines } from '../../command.js'
@@ -40,7 +40,6 @@ export async function doctor(
   { names, configure }: Pipelines,
   around: Surroundings,
 ): Promise<Done<DoctorResult>> {
-  const { examine, outboxesLeft, sharedStreams } = await import('../../../doctor/examine.js')
   const all: Loaded[] = []
   for (const pipeline of names) {
     const examined: Examined = await examine({

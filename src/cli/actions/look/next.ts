@@ -2,7 +2,9 @@
 import type { Loaded } from '../../../config/load.js'
 import { toError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
-import type { Vitals } from '../../../outbox/inspect/vitals.js'
+import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
+import { type Vitals, vitalsOf } from '../../../outbox/inspect/vitals.js'
+import { mustBeOwn } from '../../../outbox/owner.js'
 import { wouldServe } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
@@ -39,7 +41,6 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
   const flag = pipeline === null ? '' : ` --pipeline ${pipeline}`
   const step = (command: string, why: string): Step => ({ pipeline, command: `${command}${flag}`, why })
   if (file === undefined && !settings.sink) return [step('owm init', 'there is no configuration in this folder')]
-  const { vitalsOf } = await import('../../../outbox/inspect/vitals.js')
   try {
     const vitals = await vitalsOf(settings.outbox.path, around.now())
     if (!vitals?.run)
@@ -48,7 +49,6 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
         step('owm produce', 'does it'),
         settings.schedule && step('owm init --print crontab', 'what starts it from then on'),
       )
-    const { mustBeOwn } = await import('../../../outbox/owner.js')
     mustBeOwn(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
     const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
     return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTimeInWords(loaded, around)}`)]
@@ -68,7 +68,6 @@ function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): 
 
 async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
   if (!settings.schedule) return []
-  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   const { served } = wouldServe(onTimeOf(settings.schedule, around), await slotsIn(settings.outbox.path))
   const newest = served.at(-1)
   return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]

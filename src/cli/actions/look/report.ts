@@ -13,6 +13,7 @@ import {
 } from '../../../errors/index.js'
 import { statIfThere } from '../../../files/folders.js'
 import { replaceFile } from '../../../files/replace.js'
+import { overviewOf } from '../../../outbox/inspect/report.js'
 import type { ReportPlan, ReportSource } from '../../../report/data.js'
 import { dataOf, Given, mostPlaces, mostRuns } from '../../../report/gather.js'
 import { type PageParts, pageOf } from '../../../report/html.js'
@@ -59,7 +60,6 @@ export async function report(
   program: Program,
   around: Surroundings,
 ): Promise<Done<ReportResult>> {
-  const { overviewOf } = await import('../../../outbox/inspect/report.js')
   const { settings } = loaded
   const path = out === '-' ? undefined : await fileAt(out, settings.outbox.path)
   if (path === undefined) await mustGoSomewhere()

@@ -1,6 +1,6 @@
 /** Which run stands in for a scheduled time without a run of its own. */
 import type { Loaded } from '../../../config/load.js'
-import type { SlotsSeen } from '../../../outbox/inspect/ledger/slots.js'
+import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
 import { standInFor } from '../../../schedule/covers.js'
 import { isTimeOf } from '../../../schedule/timetable.js'
 import { onTimeIn, type Surroundings } from '../../compose.js'
@@ -13,7 +13,7 @@ export async function standInOf(slot: string, loaded: Loaded, around: Surroundin
   const schedule = onTimeIn(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
-  const seen = await slotsSeen(loaded)
+  const seen = await slotsIn(loaded.settings.outbox.path)
   const isServed = seen.slots.some((one) => one.slot === slot && one.state !== 'covered' && one.state !== 'missed')
   return isServed ? undefined : standInFor(time, seen)?.slot
 }
@@ -23,12 +23,6 @@ export async function gapOf(slot: string, loaded: Loaded, around: Surroundings) 
   const schedule = onTimeIn(loaded, around)
   const time = Date.parse(slot)
   if (!schedule || !isTimeOf(schedule.timetable, time)) return undefined
-  const { missed } = await slotsSeen(loaded)
+  const { missed } = await slotsIn(loaded.settings.outbox.path)
   return missed.find(({ from, to }) => Date.parse(from) <= time && time <= Date.parse(to))
-}
-
-/** All slots of the outbox. */
-export async function slotsSeen({ settings }: Loaded): Promise<SlotsSeen> {
-  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
-  return slotsIn(settings.outbox.path)
 }

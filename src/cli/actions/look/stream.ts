@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
+import { nextTasksIn } from '../../../outbox/inspect/next.js'
 import type { GroupPicture, SinkPicture } from '../../../plugin.js'
 import type { Done } from '../../command.js'
 import type { Surroundings } from '../../compose.js'
@@ -46,7 +47,6 @@ export async function inspectStream(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<StreamResult>> {
-  const { nextTasksIn } = await import('../../../outbox/inspect/next.js')
   const loaded = await configure()
   await withSink(loaded, around, async (sink, name) => {
     result.sink = { name, address: addressOf(sink) }

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import type { From, Outbox } from '../../../outbox/outbox.js'
+import { Contact } from '../../../pipeline/contact.js'
 import type { Done } from '../../command.js'
 import { openOutbox, resilienceOf, type Surroundings, sinkOf } from '../../compose.js'
 import { type WaitFlags, waitMsOf } from '../../flags.js'
@@ -79,7 +80,6 @@ async function adoptSink(
   around: Surroundings,
   from: From,
 ): Promise<Done<NonNullable<AdoptResult['sink']>>> {
-  const { Contact } = await import('../../../pipeline/contact.js')
   const { signal } = around
   const [sink, resilience] = [await sinkOf(loaded, around), await resilienceOf(loaded, around, 'sink', outbox)]
   const log = await around.logger()

@@ -2,6 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { UsageError } from '../../../errors/index.js'
 import { compact, sumOf } from '../../../lists.js'
+import { discardableIn } from '../../../outbox/inspect/picture.js'
 import type { Discardable, DiscardFilter } from '../../../outbox/runs/discard.js'
 import type { Done } from '../../command.js'
 import { lookAtOutbox, openOutbox, type Surroundings } from '../../compose.js'
@@ -43,7 +44,6 @@ export async function discard(
   const loaded = await configure()
   const { path } = loaded.settings.outbox
   await lookAtOutbox(loaded, around, 'tidier')
-  const { discardableIn } = await import('../../../outbox/inspect/picture.js')
   const { runs, totals } = await discardableIn(path, filter)
   if ('run' in filter) mustBeOne(filter.run, runs)
   if (flags['dry-run'] || runs.length === 0) {

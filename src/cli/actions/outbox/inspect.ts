@@ -2,7 +2,7 @@
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import type { RunFacts } from '../../../outbox/inspect/ledger/facts.js'
-import type { Picture } from '../../../outbox/inspect/picture.js'
+import { type Picture, inspect as pictureOf } from '../../../outbox/inspect/picture.js'
 import type { TaskReport, TaskState } from '../../../outbox/inspect/tasks/listed.js'
 import type { Done } from '../../command.js'
 import { age, count, plural, shortId } from '../../format.js'
@@ -38,10 +38,9 @@ export async function inspect(
   flags: InspectFlags,
   configure: () => Promise<Loaded>,
 ): Promise<Done<InspectResult>> {
-  const { inspect } = await import('../../../outbox/inspect/picture.js')
   const { path } = (await configure()).settings.outbox
   result.path = path
-  const picture = await inspect(path, { state: undefined, run: undefined, location: undefined, ...flags })
+  const picture = await pictureOf(path, { state: undefined, run: undefined, location: undefined, ...flags })
   if (!picture) return { result, summary: [`There is nothing in the outbox ${path} yet: \`owm produce\` makes it.`] }
   const inspected = { path, ...picture }
   return { result: inspected, summary: await reportOf(inspected, flags) }

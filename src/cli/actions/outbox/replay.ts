@@ -1,12 +1,16 @@
 /** `owm outbox replay`: delivers a run or a slot again, under the same task ids. */
+import { cadenceKept, isSharded, ownShardFlag } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import { TransientError, UsageError } from '../../../errors/index.js'
 import { compact, sumOf } from '../../../lists.js'
+import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
+import { replayableIn } from '../../../outbox/inspect/picture.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { Replayable, ReplayFilter } from '../../../outbox/runs/replay.js'
 import { readingStates } from '../../../outbox/sqlite/run-states.js'
-import type { FlushSummary } from '../../../pipeline/flush.js'
+import { type FlushSummary, flush } from '../../../pipeline/flush.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
+import { everything, isReady, replay as replayRuns } from '../../../pipeline/slots/replay.js'
 import { slotFlags } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { depsOf, lookAtOutbox, onTimeIn, openOutbox, type Surroundings, sinkOf, sourceOf } from '../../compose.js'
@@ -59,9 +63,7 @@ export async function replay(
   noteNames(result, loaded)
   const totals = await lookAtOutbox(loaded, around, 'owner')
   Object.assign(result.outbox, { pending: totals?.pending ?? 0, dead: totals?.dead ?? 0 })
-  const { replayableIn } = await import('../../../outbox/inspect/picture.js')
   const runs = await replayableIn(path, filter)
-  const { isSharded, ownShardFlag } = await import('../../../config/filters.js')
   if (runs.length === 0) await mustBeServed(filter, path, ownShardFlag(loaded.settings, around.env))
   const planned = (found: Replayable[]): Plan => planOf(found, filter, isSharded(loaded.settings))
   const plan = planned(runs)
@@ -108,9 +110,8 @@ async function fromHistory(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Errors> {
-  const { replay } = await import('../../../pipeline/slots/replay.js')
   const deps = await depsOf(loaded, parts, around)
-  const summary = await replay({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
+  const summary = await replayRuns({ runIds: plan.runs.map(({ runId }) => runId), all: flags.all }, deps)
   if (summary.replayed) result.replayed = summary.replayed
   await noteDelivered(result, summary, parts.outbox)
   await logLeftRejects(summary.earlier, result.served, around)
@@ -123,11 +124,6 @@ async function fromSource(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Errors> {
-  const [{ everything, isReady }, { flush }, { cadenceKept }] = await Promise.all([
-    import('../../../pipeline/slots/replay.js'),
-    import('../../../pipeline/flush.js'),
-    import('../../../config/filters.js'),
-  ])
   const { outbox } = parts
   const source = await sourceOf(loaded, around, () => outbox)
   const before = await flush(everything, await depsOf(loaded, parts, around))
@@ -160,7 +156,6 @@ function filterOf({ run, slot }: ReplayFlags): ReplayFilter {
  */
 async function mustBeServed(filter: ReplayFilter, path: string, flag: string): Promise<void> {
   if (!('slot' in filter)) return
-  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   // The ledger may have deleted its run.
   const { newestDeletedSlot } = await slotsIn(path)
   if (newestDeletedSlot !== null && Date.parse(filter.slot) <= Date.parse(newestDeletedSlot)) return

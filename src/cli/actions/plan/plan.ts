@@ -1,8 +1,11 @@
 /** `owm plan`: how many tasks the coming slots bring, and what they cost. Stores nothing. */
+
+import { cadenceKept } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import { ConfigurationError, OverLimitError, type OwmError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
+import { rhythmsIn } from '../../../pipeline/slots/plan.js'
 import { broken, costOf, perMinute, type Terms } from '../../../schedule/limits.js'
 import { gapsOf } from '../../../schedule/pace.js'
 import {
@@ -143,10 +146,6 @@ export async function readRhythms(
   around: Surroundings,
   onPlace?: (place: Place) => void,
 ): Promise<{ rhythms: Rhythms; error: OwmError | undefined }> {
-  const [{ rhythmsIn }, { cadenceKept }] = await Promise.all([
-    import('../../../pipeline/slots/plan.js'),
-    import('../../../config/filters.js'),
-  ])
   const source = await sourceOf(loaded, around)
   const log = await around.logger()
   const last = await lastListOf(source, loaded)

@@ -1,10 +1,14 @@
 /** `owm produce --dry-run`: shows what a start would send now. */
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
-import type { DryRun, LastList } from '../../../pipeline/dry-run.js'
-import type { DueOf } from '../../../pipeline/input/cadence.js'
+import { lastListIn } from '../../../outbox/inspect/ledger/last-list.js'
+import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
+import { windowsInside } from '../../../outbox/inspect/ledger/windows.js'
+import { type DryRun, dryRun as dryRunOf, type LastList } from '../../../pipeline/dry-run.js'
+import { cadenceCheck, cadenceOf, type DueOf, dueIn } from '../../../pipeline/input/cadence.js'
 import { type OnTime, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { newest } from '../../../schedule/due.js'
+import { parseJson } from '../../../tasks/json/parse.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { type ChosenSource, logWarning, type Surroundings, tracing } from '../../compose.js'
@@ -38,11 +42,6 @@ export async function dueInDryRun(
   { settings: { outbox } }: Loaded,
   { cadence, schedule, named, now }: Timing,
 ): Promise<DueNow> {
-  const [{ cadenceOf, dueIn }, { slotsIn }, { windowsInside }] = await Promise.all([
-    import('../../../pipeline/input/cadence.js'),
-    import('../../../outbox/inspect/ledger/slots.js'),
-    import('../../../outbox/inspect/ledger/windows.js'),
-  ])
   const newestTime = schedule && newest(schedule.timetable, schedule.now())
   const to = named === undefined ? newestTime : Date.parse(named)
   const everything = dueIn(undefined, { from: 0, to: 0 })
@@ -72,7 +71,6 @@ export async function dueInDryRun(
 /** The list that `source.minShare` is compared with; undefined if that isn't set. */
 export async function lastListOf({ minShare, digest }: ChosenSource, { settings }: Loaded): Promise<LastList> {
   if (minShare === undefined) return undefined
-  const { lastListIn } = await import('../../../outbox/inspect/ledger/last-list.js')
   return lastListIn(settings.outbox.path, digest)
 }
 
@@ -83,18 +81,13 @@ export async function dryRun(
   elapsed: () => number,
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
-  const [{ dryRun }, { cadenceCheck, cadenceOf }, { parseJson }] = await Promise.all([
-    import('../../../pipeline/dry-run.js'),
-    import('../../../pipeline/input/cadence.js'),
-    import('../../../tasks/json/parse.js'),
-  ])
   const { traceparent } = tracing(loaded, await ownerOf(loaded, around.env), around)
   const namespace = loaded.settings.taskNamespace
   const { slot, dueOf, cadence = null } = due
   const check = cadenceCheck(cadenceOf({ cadence }), await around.logger())
   const last = await lastListOf(source, loaded)
   const how = { namespace, traceparent: traceparent?.(slot), dueOf, signal: around.signal, check, last }
-  const { preview, rejects, error, warning, ...counts } = await dryRun(source, slot, how)
+  const { preview, rejects, error, warning, ...counts } = await dryRunOf(source, slot, how)
   if (warning !== undefined) await logWarning(around, { event: 'source-empty' }, warning)
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   Object.assign(result.source, await logRejects(rejects, around))

@@ -1,11 +1,13 @@
 /** `owm produce`: runs the configured parts, and reports what they did. */
+import { cadenceKept } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import { type InputRejectedError, type OwmError, UsageError } from '../../../errors/index.js'
 import { sumOf } from '../../../lists.js'
 import type { Outbox, RunRow } from '../../../outbox/outbox.js'
+import { rejectsOf } from '../../../pipeline/input/left-rejects.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
-import type { ProduceOptions, ProduceSummary } from '../../../pipeline/produce.js'
+import { type ProduceOptions, type ProduceSummary, produce as produceTasks } from '../../../pipeline/produce.js'
 import { type Agenda, oneSlot } from '../../../pipeline/slots/agenda.js'
 import { namedSlot, type OnTime, onTime } from '../../../pipeline/slots/on-time.js'
 import { newest } from '../../../schedule/due.js'
@@ -28,6 +30,7 @@ import { count, plural, stopwatch } from '../../format.js'
 import { coveredBy, type DeliveryResult, noteDelivered, noteNames, nothingSent, withOutbox } from '../delivery.js'
 import { logAllRejects, rejections } from '../rejects.js'
 import { warnLeftBehind, warnMissed, warnOtherList, warnPace, warnUnscheduled, warnVolatile } from '../warnings.js'
+import { dryRun, dueInDryRun } from './dry-run.js'
 import { produceInWords } from './line.js'
 
 /** What `owm produce --json` prints. */
@@ -108,11 +111,10 @@ export async function produce(
     await warnUnscheduled(named, schedule, around)
   }
   // Wrong settings are reported before anything is touched.
-  const cadence = await (await import('../../../config/filters.js')).cadenceKept(loaded)
+  const cadence = await cadenceKept(loaded)
   const source = await sourceOf(loaded, around, () => outbox)
   const sink = await sinkOf(loaded, around)
   if (flags['dry-run']) {
-    const { dryRun, dueInDryRun } = await import('./dry-run.js')
     await lookAtOutbox(loaded, around, 'owner')
     const due = await dueInDryRun(result, loaded, { cadence, schedule, named, now })
     return dryRun(result, { source, loaded, due }, flags.strict, elapsed, around)
@@ -210,10 +212,9 @@ export async function run(
   parts: { source: ChosenSource; sink: SinkDeps; outbox: Outbox },
   around: Surroundings,
 ): Promise<ProduceSummary> {
-  const { produce } = await import('../../../pipeline/produce.js')
   const { taskNamespace: namespace, outbox } = loaded.settings
   const deps = await depsOf(loaded, parts, around)
-  return produce(
+  return produceTasks(
     { ...what, namespace, keepTasks: outbox.keepTasks, keepRuns: outbox.keepRuns },
     { ...deps, ...tracing(loaded, deps.pipeline, around), source: parts.source },
   )
@@ -225,7 +226,6 @@ async function strictErrors(
   { run, rejects, served }: ProduceSummary,
   outbox: Outbox,
 ): Promise<InputRejectedError[]> {
-  const { rejectsOf } = await import('../../../pipeline/input/left-rejects.js')
   const all = rejects.count < run.rejected ? await rejectsOf(run, outbox) : rejects
   const slots = [...served, run].filter(({ rejected }) => rejected > 0).map(({ slot }) => slot)
   slots.sort(byTime)

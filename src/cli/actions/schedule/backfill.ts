@@ -1,10 +1,20 @@
 /** `owm backfill`: serves the scheduled times of a range that no run has served. */
+import { cadenceKept, ownShardFlag } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import { type OwmError, TransientError, UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
+import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
 import type { Outbox } from '../../../outbox/outbox.js'
 import type { SinkDeps } from '../../../pipeline/parts.js'
-import type { ServedBefore, Unserved } from '../../../pipeline/slots/backfill.js'
+import {
+  backfill as agendaOf,
+  askingSink,
+  refusedIn,
+  type ServedBefore,
+  stillUnserved,
+  type Unserved,
+  unserved,
+} from '../../../pipeline/slots/backfill.js'
 import type { OnTime } from '../../../pipeline/slots/on-time.js'
 import type { Done } from '../../command.js'
 import {
@@ -77,7 +87,6 @@ export async function backfill(
   const loaded = await configure()
   const schedule = onTimeOf(mustHaveSchedule(loaded), around)
   mustNotBeFar(to, schedule, '--to')
-  const { cadenceKept, ownShardFlag } = await import('../../../config/filters.js')
   const cadence = await cadenceKept(loaded)
   const flag = ownShardFlag(loaded.settings, around.env)
   noteNames(result, loaded)
@@ -86,7 +95,6 @@ export async function backfill(
   const sink = await sinkOf(loaded, around)
   const { slots, served, givenUp, divided } = await slotsToServe(result, { source, sink, schedule }, loaded, around)
   Object.assign(result, { slots, alreadyServed: served.length, givenUp, divided })
-  const { refusedIn } = await import('../../../pipeline/slots/backfill.js')
   const unservedErrors = (before: readonly ServedBefore[]): OwmError[] =>
     compact(
       divided.length > 0 && partlyThere(divided),
@@ -125,7 +133,6 @@ async function serveSlots(
   around: Surroundings,
 ): Promise<{ before: readonly ServedBefore[]; errors: OwmError[] }> {
   const { source, outbox } = parts
-  const { backfill: agendaOf, stillUnserved } = await import('../../../pipeline/slots/backfill.js')
   const unserved = await stillUnserved(result.slots, outbox)
   const before = unserved.served
   result.slots = unserved.slots
@@ -152,10 +159,6 @@ async function slotsToServe(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Unserved> {
-  const [{ askingSink, unserved }, { slotsIn }] = await Promise.all([
-    import('../../../pipeline/slots/backfill.js'),
-    import('../../../outbox/inspect/ledger/slots.js'),
-  ])
   const totals = await lookAtOutbox(loaded, around, 'owner')
   if (totals) Object.assign(outbox, { pending: totals.pending, dead: totals.dead })
   const seen = await slotsIn(outbox.path ?? '')

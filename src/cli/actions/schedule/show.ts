@@ -1,7 +1,7 @@
 /** `owm schedule`: which times were served, which are due, and what a start would do now. */
 import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
-import type { GapSeen, SlotSeen } from '../../../outbox/inspect/ledger/slots.js'
+import { type GapSeen, type SlotSeen, slotsIn } from '../../../outbox/inspect/ledger/slots.js'
 import { asWritten, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
@@ -45,7 +45,6 @@ export async function showSchedule(
   configure: () => Promise<Loaded>,
   around: Surroundings,
 ): Promise<Done<ScheduleResult>> {
-  const { slotsIn } = await import('../../../outbox/inspect/ledger/slots.js')
   const loaded = await configure()
   const { outbox } = loaded.settings
   const schedule = mustHaveSchedule(loaded)

@@ -2,7 +2,9 @@
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
 import { sumOf } from '../../../../lists.js'
-import type { Difference } from '../../../../outbox/inspect/tasks/places.js'
+import { type Difference, differenceOf } from '../../../../outbox/inspect/tasks/places.js'
+import { read } from '../../../../outbox/inspect/view.js'
+import { currentOf } from '../../../../outbox/runs/whole-slots.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import type { Done, Pipelines } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
@@ -73,7 +75,6 @@ export async function diffRuns(
   { names, configure }: Pipelines,
   around: Surroundings,
 ): Promise<Done<DiffResult>> {
-  const { currentOf } = await import('../../../../outbox/runs/whole-slots.js')
   for (const pipeline of names) {
     const loaded = await configure(pipeline)
     const ofA = currentOf(await runsNamed(a, pipeline, loaded, around))
@@ -140,10 +141,6 @@ async function placesOf(
   ofA: readonly ShownRun[],
   ofB: readonly ShownRun[],
 ): Promise<Difference | undefined> {
-  const [{ read }, { differenceOf }] = await Promise.all([
-    import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/tasks/places.js'),
-  ])
   const ids = (runs: readonly ShownRun[]): string[] => runs.map(({ runId }) => runId)
   return read(settings.outbox.path, (view) => differenceOf(view, ids(ofA), ids(ofB), mostExamples))
 }

@@ -2,10 +2,11 @@
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
 import { compact } from '../../../../lists.js'
-import type { Gap, RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
-import type { SlotsSeen } from '../../../../outbox/inspect/ledger/slots.js'
+import { countRuns, factsIn, type Gap, gapsIn, type RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import { type SlotsSeen, slotsIn } from '../../../../outbox/inspect/ledger/slots.js'
+import { read } from '../../../../outbox/inspect/view.js'
 import { type OnTime, wouldServe } from '../../../../pipeline/slots/on-time.js'
-import type { ShardsOfSlot } from '../../../../pipeline/slots/shards.js'
+import { type ShardsOfSlot, shardsOf } from '../../../../pipeline/slots/shards.js'
 import { servedInWords, timesCovered, withServed } from '../../../../schedule/covers.js'
 import { durationMs } from '../../../../schedule/duration.js'
 import { normalSlot, slotOf } from '../../../../tasks/slot.js'
@@ -106,10 +107,6 @@ async function readRuns(
   around: Surroundings,
 ): Promise<void> {
   const { settings } = loaded
-  const [{ read }, { countRuns, factsIn, gapsIn }] = await Promise.all([
-    import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/ledger/facts.js'),
-  ])
   listed.outbox = settings.outbox.path
   const found = await read(settings.outbox.path, async (view) => {
     const runs = await factsIn(view, { since }, limit)
@@ -126,7 +123,6 @@ async function readRuns(
   const schedule = onTimeIn(loaded, around)
   let coversOf = (_: RunFacts): number => 0
   if (schedule) {
-    const { slotsIn } = await import('../../../../outbox/inspect/ledger/slots.js')
     const seen = await slotsIn(settings.outbox.path)
     const due = dueIn(seen, schedule)
     if (due) listed.due = due
@@ -160,7 +156,6 @@ function dueIn(seen: SlotsSeen, schedule: OnTime): Due | undefined {
 }
 
 async function shardsIn({ runs }: PipelineRuns, loaded: Loaded, around: Surroundings): Promise<ShardsOfSlot[]> {
-  const { shardsOf } = await import('../../../../pipeline/slots/shards.js')
   const owner = await ownerOf(loaded, around.env)
   return withSink(loaded, around, async (sink, name) => {
     if (!sink.receipts)

@@ -1,9 +1,11 @@
 /** `owm runs show`: everything about one run, or about each run of a slot. */
+import { isSharded } from '../../../../config/filters.js'
 import type { Loaded } from '../../../../config/load.js'
 import { UsageError } from '../../../../errors/index.js'
 import { compact, sumOf } from '../../../../lists.js'
-import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
-import type { Reason } from '../../../../outbox/runs/reasons.js'
+import { factsIn, type RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
+import { read } from '../../../../outbox/inspect/view.js'
+import { type Reason, reasonsOf } from '../../../../outbox/runs/reasons.js'
 import type { RejectedFor } from '../../../../pipeline/input/rejects.js'
 import { missedInWords } from '../../../../schedule/covers.js'
 import { normalSlot } from '../../../../tasks/slot.js'
@@ -66,12 +68,6 @@ export async function runsNamed(
   { settings }: Loaded,
   { now }: Surroundings,
 ): Promise<ShownRun[]> {
-  const [{ read }, { factsIn }, { reasonsOf }, { isSharded }] = await Promise.all([
-    import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/ledger/facts.js'),
-    import('../../../../outbox/runs/reasons.js'),
-    import('../../../../config/filters.js'),
-  ])
   const { path } = settings.outbox
   const found = await read(path, async (view) => {
     const shown: ShownRun[] = []

@@ -1,6 +1,6 @@
 /** Compares outbox, receipts and sink once, slot by slot. */
 import { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
-import type { OwnSlot, OwnSlots } from '../../../../outbox/inspect/ids/own-slots.js'
+import { type OwnSlot, type OwnSlots, ownSlotsIn } from '../../../../outbox/inspect/ids/own-slots.js'
 import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { byTime, type Shard, shardNamed } from '../../../../tasks/slot.js'
@@ -47,7 +47,6 @@ export interface Compared {
 
 export async function compare(sink: Sink, which: Which, listed: Listed | undefined): Promise<Compared> {
   const { path, slot, pipeline, isSharded, address, flushedSince, shard, isLatest } = which
-  const { ownSlotsIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
   const room = listed?.ids.length ?? 0
   const ours = (await ownSlotsIn(path, { slot, pipeline, isSharded, address, room })) ?? nothingKnown(path, room)
   const { isHeld } = ours

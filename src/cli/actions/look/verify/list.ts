@@ -2,6 +2,7 @@
 import type { RunRow } from '../../../../outbox/outbox.js'
 import type { Windows } from '../../../../outbox/runs/windows.js'
 import type { SourceDeps } from '../../../../pipeline/parts.js'
+import { tasksListed } from '../../../../pipeline/slots/other-list.js'
 import { taskIdOf } from '../../../../tasks/id.js'
 
 /** Reads the source once. Locations that aren't due, can't be tasks or are duplicates have no id. */
@@ -11,7 +12,6 @@ export async function listedIds(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { tasksListed } = await import('../../../../pipeline/slots/other-list.js')
   const ids = new Set<string>()
   for await (const { text } of tasksListed(source, run, windows, signal)) ids.add(taskIdOf(text))
   return [...ids]

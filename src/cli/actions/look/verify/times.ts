@@ -1,11 +1,12 @@
 /** Scheduled times without a run of their own, and which of them no start will serve. */
+import { ownShardFlag } from '../../../../config/filters.js'
 import type { Loaded } from '../../../../config/load.js'
 import { compact } from '../../../../lists.js'
+import { slotsIn } from '../../../../outbox/inspect/ledger/slots.js'
 import { withoutRun } from '../../../../schedule/covers.js'
 import { slotOf } from '../../../../tasks/slot.js'
 import { onTimeIn, type Surroundings } from '../../../compose.js'
 import { plural } from '../../../format.js'
-import { slotsSeen } from '../stand-in.js'
 
 /** Some scheduled times; null if there are none. */
 interface Times {
@@ -36,7 +37,7 @@ export async function timesWithoutRun(
 ): Promise<TimesWithoutRun | undefined> {
   const schedule = onTimeIn(loaded, around)
   if (!schedule) return undefined
-  const seen = await slotsSeen(loaded)
+  const seen = await slotsIn(loaded.settings.outbox.path)
   // Where each run was given up, as of a list that is too short, no slot can be compared.
   const first = slots.at(-1) ?? seen.slots.at(-1)?.slot
   if (first === undefined) return undefined
@@ -50,7 +51,6 @@ export async function timesWithoutRun(
   // While the outbox is held, the running owm or a waiting start will serve them.
   const due = { ...timesIn(found.due), late: isHeld ? 0 : left(found.late).length }
   const missed = timesIn(found.missed)
-  const { ownShardFlag } = await import('../../../../config/filters.js')
   const todo = remedyOf(due, missed, ownShardFlag(loaded.settings, around.env))
   return { covered: timesIn(found.covered), due, missed, todo }
 }

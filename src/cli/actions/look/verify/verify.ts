@@ -1,6 +1,9 @@
 /** `owm verify`: whether outbox, receipts and sink agree about each slot. */
+import { chosenShard, isSharded } from '../../../../config/filters.js'
 import type { Loaded } from '../../../../config/load.js'
 import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
+import { redeliverableMs } from '../../../../outbox/chain/lost.js'
+import { lastRunIn } from '../../../../outbox/inspect/ids/own-slots.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
 import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/slot.js'
 import type { Done } from '../../../command.js'
@@ -83,10 +86,6 @@ export async function verify(
 
 /** What decides how slots are compared, but for the sink. */
 async function termsOf(loaded: Loaded, around: Surroundings): Promise<Omit<Which, 'slot' | 'pipeline' | 'address'>> {
-  const [{ redeliverableMs }, { isSharded }] = await Promise.all([
-    import('../../../../outbox/chain/lost.js'),
-    import('../../../../config/filters.js'),
-  ])
   const { outbox, schedule } = loaded.settings
   const now = around.now()
   return {
@@ -113,10 +112,6 @@ async function comparedAgain(attempt: () => Promise<Compared>): Promise<Compared
 
 /** The configured shard, or else the one that the outbox served last. */
 async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundings['env']): Promise<Shard> {
-  const [{ chosenShard }, { lastRunIn }] = await Promise.all([
-    import('../../../../config/filters.js'),
-    import('../../../../outbox/inspect/ids/own-slots.js'),
-  ])
   const chosen = chosenShard(settings, env)
   if (chosen) return [chosen.index, chosen.count]
   return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
@@ -129,7 +124,6 @@ async function listedIn(
   loaded: Loaded,
   around: Surroundings,
 ): Promise<Listed | undefined> {
-  const { lastRunIn } = await import('../../../../outbox/inspect/ids/own-slots.js')
   const last = await lastRunIn(path, slot)
   if (!last) return undefined
   const source = await sourceOf(loaded, around)

@@ -4,7 +4,7 @@ import type { RunTold } from '../../../../outbox/inspect/ids/story.js'
 import { pagesOf } from '../../../../pipeline/input/pages.js'
 import type { Place } from '../../../../tasks/place.js'
 import type { ChosenSource } from '../../../compose.js'
-import type { Judged } from './judge.js'
+import { type Judged, judgeOf } from './judge.js'
 import { type Fit, type Matcher, type Spot, spotOfRecord } from './match.js'
 
 export interface Line {
@@ -50,7 +50,6 @@ interface Asked {
 
 /** Reads the whole list, bypassing the filters, and says which of them would leave a line out. */
 export async function linesIn(source: ChosenSource, asked: Asked): Promise<Looked> {
-  const { judgeOf } = await import('./judge.js')
   const judge = judgeOf(source.filters, asked)
   const found: Record<'exact' | 'part', { count: number; lines: Line[] }> = {
     exact: { count: 0, lines: [] },

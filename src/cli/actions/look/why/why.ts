@@ -1,7 +1,8 @@
 /** `owm why`: one place's story, from its line in the list to the readers of its task. */
+import { cadenceKept } from '../../../../config/filters.js'
 import type { Loaded } from '../../../../config/load.js'
 import { isOwmError, type OwmError, UsageError } from '../../../../errors/index.js'
-import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
+import { type RunTold, storyIn, type Told, type Trace } from '../../../../outbox/inspect/ids/story.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import type { Done } from '../../../command.js'
@@ -110,7 +111,6 @@ interface Query {
 async function queryFor(text: string, path: string, { limit }: WhyFlags): Promise<Query> {
   const id = withoutWord(text).toLowerCase()
   if (!uuid.test(id)) return { matcher: matcherOf(text), runs: [], text }
-  const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
   const told = await storyIn(path, limit, () => (task) => task.includes(id))
   const [spot] = told?.traces.flatMap((trace) => taskIn(trace.text)?.spot ?? []) ?? []
   if (!spot) return { matcher: matcherOf(text), runs: told?.runs ?? [], text: id }
@@ -129,7 +129,6 @@ async function readList(
   failures: OwmError[],
 ): Promise<Looked | undefined> {
   try {
-    const { cadenceKept } = await import('../../../../config/filters.js')
     const source = await sourceOf(loaded, around)
     const cadence = await cadenceKept(loaded)
     const asked = { text, matcher, limit, cadence, now: around.now(), signal: around.signal, runs }
@@ -152,7 +151,6 @@ interface Found {
 
 /** What the outbox has on the text and on the lines that fit. */
 async function tracesIn(path: string, limit: number, matcher: Matcher, looked: Looked | undefined): Promise<Found> {
-  const { storyIn } = await import('../../../../outbox/inspect/ids/story.js')
   const { lines = [], fit = undefined } = looked ?? {}
   const fitOf = ({ text, position }: Pick<Trace, 'text' | 'position'>): Fit => {
     const task = taskIn(text)

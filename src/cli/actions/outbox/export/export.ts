@@ -3,7 +3,8 @@ import type { Loaded } from '../../../../config/load.js'
 import { codeOf, UsageError } from '../../../../errors/index.js'
 import { compact, sumOf } from '../../../../lists.js'
 import type { TaskState } from '../../../../outbox/inspect/tasks/listed.js'
-import type { Stored } from '../../../../outbox/inspect/tasks/stored.js'
+import { type Stored, storedIn } from '../../../../outbox/inspect/tasks/stored.js'
+import { read } from '../../../../outbox/inspect/view.js'
 import type { Done } from '../../../command.js'
 import type { Surroundings } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -50,10 +51,6 @@ export async function exportOutbox(
   Object.assign(result, { outbox: path, out: out === '-' ? null : out, format })
   const output = await outputTo(out, path, force)
   const wanted = states.filter((state) => flags.state === undefined || flags.state.includes(state))
-  const [{ read }, { storedIn }] = await Promise.all([
-    import('../../../../outbox/inspect/view.js'),
-    import('../../../../outbox/inspect/tasks/stored.js'),
-  ])
   try {
     const exists = await read(path, async (view) => {
       const records = await storedIn(view, wanted, filter)
