@@ -154,10 +154,12 @@ class RedisStream implements Sink {
     return new Array<Outcome>(count).fill('delivered').fill('duplicate', 0, skipped)
   }
 
-  #full(count: number, [, entries, group, lag, isOwnSlot]: readonly unknown[]): SinkFullError {
+  #full(count: number, [, entries, group, behind, isOwnSlot]: readonly unknown[]): SinkFullError {
     const { stream, maxLength } = this.#settings
-    const behind = lag === -1 ? '' : `, which is ${lag} entries behind`
-    const who = group === '' ? 'no consumer group exists to say that they were read' : `the group ${group}${behind}`
+    const who =
+      group === ''
+        ? 'no consumer group exists to say that they were read'
+        : `the group ${group}, which is ${behind} entries behind`
     const what = isOwnSlot === 1 ? "of this batch's own slot that nobody has read" : 'that nobody has read'
     const hint =
       group === ''

@@ -3,7 +3,7 @@ export interface Keys {
   readonly stream: string
   /** See scripts/prelude. */
   readonly mark: string
-  /** Each slot's first entry. */
+  /** Each slot's first and last entry. */
   readonly slots: string
   fence(outboxId: string): string
   receipts(pipeline: string): string

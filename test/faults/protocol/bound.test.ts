@@ -1,12 +1,14 @@
 /** The bound of the stream protects what nobody has read, whoever's it is. */
 import { describe, expect, test } from 'vitest'
-import { redisScene, stream } from '../../support/redis-scene.js'
+import { redisScene, type Scene, stream } from '../../support/redis-scene.js'
 
 interface Answer {
   outbox: { pending: number }
   sink: { delivered: number; evicted: number }
   error?: { code: string; message: string; hint: string }
 }
+
+const slots = `{${stream}}:owm:slots`
 
 const hour = (n: number): string[] => ['produce', '--slot', `2026-11-23T1${n}:00:00Z`]
 
@@ -67,7 +69,7 @@ describe('onFull: trim', () => {
   })
 
   test.each([
-    ['of the slots', [`{${stream}}:owm:slots`]],
+    ['of the slots', [slots]],
     ['at all', undefined],
   ])('… also where what is known %s was deleted', async (_, keys) => {
     const scene = await redisScene({ count: 1_500, settings: { sink: { maxLength: 1_000 } } })
@@ -78,5 +80,81 @@ describe('onFull: trim', () => {
     await scene.admin.xtrim(stream, 'MAXLEN', 0)
     expect((await scene.owm(['flush'])).code).toBe(0)
     expect(await scene.admin.xlen(stream)).toBe(500)
+  })
+})
+
+/** As an older owm wrote it: a slot's first entry alone. */
+async function writeAsBefore({ admin }: Scene): Promise<void> {
+  for (const [slot, range] of Object.entries(await admin.hgetall(slots)))
+    await admin.hset(slots, slot, range.split(' ')[0] ?? '')
+}
+
+/** Four slots in a stream that holds two and a half: the first one is gone. */
+async function fullScene(): Promise<Scene> {
+  const scene = await redisScene({ count: 400, settings: { sink: { maxLength: 1_000 } } })
+  for (const n of [0, 1, 2, 3]) expect((await scene.owm(hour(n))).code).toBe(0)
+  return scene
+}
+
+describe('onFull: trim, a slot that was begun before, none of whose entries is left', () => {
+  test.each([
+    ['deleted', async ({ admin }: Scene) => void (await admin.del(stream))],
+    ['renamed', async ({ admin }: Scene) => void (await admin.rename(stream, 'other'))],
+    [
+      'deleted, and what is known of the slots is from an older owm',
+      async (scene: Scene) => {
+        await writeAsBefore(scene)
+        await scene.admin.del(stream)
+      },
+    ],
+  ])('the stream is %s: delivered again', async (_, lose) => {
+    const scene = await fullScene()
+    await lose(scene)
+    const { code, stderr, json } = await scene.owmJson<Answer>(hour(4))
+    expect(code, stderr).toBe(0)
+    expect(json.sink).toMatchObject({ delivered: 2_000, evicted: 2_000 - (await scene.admin.xlen(stream)) })
+    expect((await scene.owm(hour(5))).code).toBe(0)
+  })
+
+  test.each([false, true])('it is replayed, also beside what an older owm wrote: %s', async (isOlder) => {
+    const scene = await fullScene()
+    if (isOlder) await writeAsBefore(scene)
+    const { code, stderr, json } = await scene.owmJson<Answer>(['outbox', 'replay', ...hour(0).slice(1), '--yes'])
+    expect(code, stderr).toBe(0)
+    expect(json.sink).toMatchObject({ delivered: 400, evicted: expect.any(Number) })
+    expect((await scene.owm(hour(4))).code).toBe(0)
+  })
+
+  test('a shard was late with it', async () => {
+    const scene = await redisScene({ count: 1_000, settings: { sink: { maxLength: 1_000 } } })
+    const of = (shard: number): string[] => ['--shard', `${shard}/2`, '--outbox', `shard-${shard}.db`]
+    expect((await scene.owm([...hour(0), ...of(1), '--no-flush'])).code).toBe(0)
+    for (const n of [0, 1, 2, 3]) expect((await scene.owm([...hour(n), ...of(0)])).code).toBe(0)
+    const late = await scene.owm(['flush', ...of(1).slice(2)])
+    expect(late.code, late.stderr).toBe(0)
+  })
+})
+
+describe('onFull: trim, a slot whose first entries are gone', () => {
+  test.each([
+    ['', async () => {}],
+    ['; an older owm wrote where it begins', writeAsBefore],
+    ['; that was deleted', async ({ admin }: Scene) => void (await admin.del(slots))],
+  ])('the unread ones stay%s: SINK_FULL says how many', async (_, change) => {
+    const scene = await redisScene({ count: 2_000, settings: { sink: { maxLength: 1_000 } } })
+    await scene.admin.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
+    expect((await scene.owm(hour(0))).code).toBe(75)
+    const read = (count: number): Promise<unknown> =>
+      scene.admin.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', count, 'STREAMS', stream, '>')
+    await read(600)
+    for (const attempt of ['as it is', 'changed']) {
+      if (attempt === 'changed') await change(scene)
+      const { code, json } = await scene.owmJson<Answer>(['flush'])
+      expect(code, attempt).toBe(75)
+      expect(json.outbox.pending).toBe(500)
+      expect(json.error?.message).toMatch(/own slot that nobody has read: the group workers, which is 900 entries/)
+    }
+    await read(1_000)
+    expect((await scene.owm(['flush'])).code).toBe(0)
   })
 })

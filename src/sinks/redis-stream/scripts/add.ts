@@ -1,12 +1,14 @@
 /**
  * Adds a batch after its predecessor and moves the fence with it; of a batch that is sent again, only what is missing.
  *
- * KEYS: stream, fence, mark, slots (slot -> its first entry). ARGV: bound, policy, epoch, word, the predecessor's seq
- * and task, the first seq, run, slot, the last task's id, outbox, then the tasks, one per line, separated by commas.
+ * KEYS: stream, fence, mark, slots (slot -> its first and last entry, of those that are left). ARGV: bound, policy,
+ * epoch, word, the predecessor's seq and task, the first seq, run, slot, the last task's id, outbox, then the tasks,
+ * one per line, separated by commas.
  *
  * Answers {added, skipped, unread entries trimmed, 1 if a consumer group exists}, or {'superseded'}, or
  * {'changed', the fence's seq and task}, or {'full', entries that would be trimmed, the group that hasn't read them,
- * its lag, 1 if they are of this batch's own slot}. If a task can't be added, the fence stays at the one before it.
+ * how many entries it hasn't read, 1 if they are of this batch's own slot}. If a task can't be added, the fence stays
+ * at the one before it.
  *
  * A group's lag: https://redis.io/docs/latest/commands/xinfo-groups/
  */
@@ -56,6 +58,27 @@ if skip == count then
 end
 
 local length = seen.length
+
+-- This slot's entries lie between these two, perhaps among others; nil if none of them is left.
+local function own_entries()
+  if length == 0 then return nil end
+  local first, last = string.match(redis.call('HGET', slots, slot) or '', '^(%S+) ?(%S*)$')
+  -- An older owm kept the first one alone: while it is there, all that follow may be the slot's.
+  if last == '' then
+    first = not after(seen.first, first) and first
+    last = seen.last
+  end
+  if not first then
+    -- If that key was deleted, the fence at least knows this run's.
+    local of_run = redis.call('HMGET', fence, 'from:' .. run, 'to:' .. run)
+    first, last = of_run[1], of_run[2] or seen.last
+  end
+  -- guard: own-slot-gone
+  if not first or after(seen.first, last) or after(first, seen.last) then return nil end
+  return first, last
+end
+local own_first, own_last = own_entries()
+
 local victims, read, lag, group = {}, nil, nil, nil
 local over = length + count - skip - bound
 if over > 0 and length > 0 then
@@ -72,11 +95,17 @@ if over > 0 and length > 0 then
     -- The last one is the newest: if any is unread, it is. Without a group, all count as unread.
     local newest = victims[#victims][1]
     local unread = not read or after(newest, read)
-    -- If that key was deleted, the fence at least knows where this run began.
-    local from = redis.call('HGET', slots, slot) or redis.call('HGET', fence, 'from:' .. run)
-    local own = unread and from and not after(from, newest)
+    local own = unread and own_first and not after(own_first, newest) and not (read and not after(own_last, read))
     -- guard: own-slot-kept
-    if own or (policy == 'hold' and unread) then return {'full', over, group or '', lag or -1, own and 1 or 0} end
+    if own or (policy == 'hold' and unread) then
+      -- Redis' lag counts entries, too, that were trimmed before the group read them.
+      local behind = length
+      for _, victim in ipairs(victims) do
+        if not read or after(victim[1], read) then break end
+        behind = behind - 1
+      end
+      return {'full', over, group or '', behind, own and 1 or 0}
+    end
   end
 end
 
@@ -108,16 +137,17 @@ if added > 0 then
   redis.call('HSET', fence, 'to:' .. run, to, unpack(had))
   redis.call('HSETNX', fence, 'from:' .. run, from)
   redis.call('HSET', mark, unpack(had))
-  redis.call('HSETNX', slots, slot, redis.call('HGET', fence, 'from:' .. run))
+  -- Where others' entries lie between them, these count as the slot's, too, until the first ones are gone.
+  redis.call('HSET', slots, slot, (own_first or from) .. ' ' .. to)
 end
 if failure then return failure end
 
--- Slots whose first entry was trimmed protect nothing any more.
+-- Slots whose last entry was trimmed have nothing left to protect. (Of an older owm: whose first one was.)
 if redis.call('HLEN', slots) > 100 then
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
   local all = redis.call('HGETALL', slots)
   for i = 1, #all, 2 do
-    if after(oldest, all[i + 1]) and all[i] ~= slot then redis.call('HDEL', slots, all[i]) end
+    if after(oldest, string.match(all[i + 1], '%S+$')) and all[i] ~= slot then redis.call('HDEL', slots, all[i]) end
   end
 end
 

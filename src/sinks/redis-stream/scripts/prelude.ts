@@ -98,7 +98,8 @@ local function is_another(found, added, last)
   return found.missing or (found.added and found.added < fewest)
 end
 
--- The stream's length, entries-added, last id and generation, which rises if it is another one; or an error reply.
+-- The stream's length, entries-added, first and last id, and generation, which rises if it is another one; or an error
+-- reply.
 local function look(stream, mark, fence)
   restore_mark(mark, fence)
   local found, failure = stream_at(stream)
@@ -123,7 +124,7 @@ local function look(stream, mark, fence)
   if found.added and not kept[1] then
     redis.call('HSET', mark, 'added', string.format('%d', found.added), 'last', found.last)
   end
-  return {length = found.length, added = found.added or 0, last = found.last, generation = generation,
-    missing = found.missing}
+  return {length = found.length, added = found.added or 0, first = found.first, last = found.last,
+    generation = generation, missing = found.missing}
 end
 `

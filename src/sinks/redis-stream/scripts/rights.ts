@@ -14,7 +14,7 @@ local function forbidden_commands()
     {'PING'}, {'TIME'}, {'EVAL', '', '1', stream},
     {'XADD', stream, 'MAXLEN', '~', '1', '*', 'data', ''}, {'XLEN', stream}, {'XRANGE', stream, '-', '+'},
     {'XREVRANGE', stream, '+', '-'}, {'XINFO', 'STREAM', stream}, {'XINFO', 'GROUPS', stream},
-    {'HSETNX', slots, '', ''}, {'HGET', slots, ''}, {'HLEN', slots}, {'HGETALL', slots}, {'HDEL', slots, ''},
+    {'HSET', slots, '', ''}, {'HGET', slots, ''}, {'HLEN', slots}, {'HGETALL', slots}, {'HDEL', slots, ''},
     {'HSET', receipts, '', ''}, {'HGET', receipts, ''}, {'HDEL', receipts, ''}, {'HMGET', receipts, ''},
     {'ZADD', index, '0', ''}, {'ZCARD', index}, {'ZRANGE', index, '0', '0'}, {'ZREM', index, ''},
     {'ZREVRANGE', index, '0', '0'}, {'ZRANGEBYSCORE', index, '0', '0'},
