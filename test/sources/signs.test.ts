@@ -49,6 +49,16 @@ test.each<[beside: object, says: RegExp]>([
   [{ failed_sources: ['EU'] }, /something is missing: failed_sources is \["EU"\]/],
   [{ missing: ['EU'] }, /something is missing/],
   [{ skippedStations: 7 }, /something is missing/],
+  ...[{ isPartial: true }, { incomplete: true }].map((beside): [object, RegExp] => [beside, /more follows/]),
+  // GraphQL: Hasura, Strapi, Prisma, Dgraph.
+  ...[
+    { stations_aggregate: { aggregate: { count: 12 } } },
+    { stationsAggregate: { totalCount: 12 } },
+    { stationsConnection: { aggregate: { count: 12 } } },
+    { aggregateStation: { count: { _all: 12 } } },
+    { aggregate: { count: 12 } },
+    { total: [{ count: 12 }] },
+  ].map((beside): [object, RegExp] => [beside, /12 items/]),
 ])('%j says that there is more', (beside, says) => {
   expect(part(beside)).toMatch(says)
 })
@@ -76,9 +86,19 @@ test.each<[beside: object]>([
   [{ total: 5, total_is_lower_bound: false, total_capped: false, numFoundExact: true, exact_match: false }],
   [{ total: '~5', estimatedTotalHits: 4 }],
   [{ total: 5, total_capped: 0, numFoundExact: 1, last: 0, end: 0 }],
+  [{ sensors_aggregate: { aggregate: { count: 12 } }, aggregate: { count: 5, sum: { total: 12 } }, isPartial: false }],
+  [{ available: [{ value: 12, name: 'x' }] }],
 ])('%j says nothing of the kind', (beside) => {
   expect(part(beside)).toBeUndefined()
 })
+
+test.each([{ totalStations: 12 }, { stations_aggregate: { aggregate: { count: 12 } } }])(
+  'the nodes of stations are the stations that %j counts',
+  (beside) => {
+    expect(partIn({ data: { stations: { nodes: list }, ...beside } }, 5, 'data.stations.nodes')).toMatch(/12 items/)
+    expect(partIn({ response: { data: list, responseTotal: 12 } }, 5, 'response.data')).toBeUndefined()
+  },
+)
 
 test('a list under a name of paging gives no other name a meaning', () => {
   expect(partIn({ page: list, page_number: 1, pageTitle: 'x' }, 5, 'page')).toBeUndefined()

@@ -87,11 +87,15 @@ interface Counted {
 
 const countText = new RegExp(`^(?:(${least})|(${about}))? ?(\\d+)(\\+| or more)?$`, 'i')
 
-/** 250, "1,250", {value: 250}, ">100", "100+", "about 100". */
+/** 250, "1,250", {value: 250}, [{count: 250}], ">100", "100+", "about 100". */
 function readNumber(value: unknown): Counted | undefined {
   if (isTree(value)) {
-    const number = wholeOf(['value', 'count', 'lowerBound', 'atLeast'].map((key) => value[key]).find(isThere))
+    const number = wholeOf(['value', 'count', '_all', 'lowerBound', 'atLeast'].map((key) => value[key]).find(isThere))
     return number === undefined ? undefined : { number, exactness: 'exact' }
+  }
+  if (Array.isArray(value)) {
+    const [only, ...others]: unknown[] = value
+    return isTree(only) && Object.keys(only).length === 1 && others.length === 0 ? readNumber(only) : undefined
   }
   const text = String(value).replace(/(?<=\d),(?=\d{3}(\D|$))/g, '')
   const [, above, near, digits, more] = countText.exec(text.trim().replace(/\s+/g, ' ')) ?? []

@@ -12,7 +12,7 @@ const statusNames =
   /^(ok|success|status\w*|stat|state|code|cod|result|response|outcome|reason|remark|ack|rc|errno|err(or)?code|retcode)$/
 const faultNames =
   /^(errors?|err|warn(ing)?s?|faults?|exceptions?|(error|warning)(code|message|msg|text)|notices?|retryafter)$/
-const faultFlags = /^(throttled|timedout|degraded|aborted|failed|partial\w*|incomplete\w*)$/
+const faultFlags = /^(throttled|timedout|degraded|aborted|failed|(is)?(partial|incomplete)\w*)$/
 /** Members that change with each page, and those that say that there are no items. */
 const plainNames = new RegExp(
   '^((is)?(first|empty)|no(data|results?|content)|(has|is)?prev\\w*|page\\w*|per\\w*|limit|size|start|end|skip|' +

@@ -24,6 +24,8 @@ export interface Member {
 /** Names of objects that are about the list. */
 const envelopes =
   /meta|pag(e|ing|ination|er)|links?$|cursors?$|context|hits|info|summary|query|result|response|^(@?attr(ibutes)?|\$)$/i
+/** The same by their short names, as GraphQL servers have them: `places_aggregate`, `placesConnection`. */
+const ownEnvelopes = /^(items)?aggregat(e|ion)$|^aggregateitems$|^items(agg|connection)$/
 /** As ArangoDB and ArcGIS have them, beside the list; `stats` alone are of anything. */
 const envelopePaths = /^(extra|(extra|meta(data)?)\.stat(istic)?s)$/i
 /** In those, what may be of anything as well. */
@@ -49,11 +51,19 @@ export const membersOf = (json: unknown, list?: string): Member[] => [
   }),
 ]
 
+/** Any list's name, rather than its own: `stations` is that of `stations.nodes`. */
+const generic = /^(nodes|edges|items|data|values|results?|records|rows|entries|list|response|query|payload|body)$/
+
 /** Finds the list's own name, in the plural and in the singular, at either end of another name. */
 function ownNames(list: string): RegExp | undefined {
-  const name = nameOf(list.split('.').at(-1) ?? '')
-  if (name.length < 3 || /page|next|more|last|total|count|cursor|token/.test(name)) return undefined
-  const forms = [`${name}s`, name, name.replace(/ies$/, 'y'), name.replace(/es$/, ''), name.replace(/s$/, '')].join('|')
+  const [last = '', above = ''] = list.split('.').map(nameOf).reverse()
+  const names = [last, ...(generic.test(last) && !generic.test(above) ? [above] : [])].filter(
+    (name) => name.length >= 3 && !/page|next|more|last|total|count|cursor|token/.test(name),
+  )
+  if (names.length === 0) return undefined
+  const forms = names
+    .flatMap((name) => [`${name}s`, name, name.replace(/ies$/, 'y'), name.replace(/es$/, ''), name.replace(/s$/, '')])
+    .join('|')
   return new RegExp(`^(${forms})(?=.)|(?<=.)(${forms})$`)
 }
 
@@ -78,7 +88,8 @@ export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
     yield { at, key, name, beside, value: textIn(value), isNear: isOfList, level }
     const leadsToList = list?.startsWith(`${at}.`) ?? false
     if (!isTree(value) && !leadsToList) continue
-    const isAbout = isNear && (leadsToList || envelopes.test(key) || envelopePaths.test(at) || Array.isArray(json))
+    const isEnvelope = envelopes.test(key) || ownEnvelopes.test(name) || envelopePaths.test(at)
+    const isAbout = isNear && (leadsToList || isEnvelope || Array.isArray(json))
     if (isAbout ? level < mostLevels : level === 0)
       yield* membersWithin(value, { ...scope, prefix: `${at}.`, isNear: isAbout, level: level + 1 })
   }

@@ -67,7 +67,7 @@ const names = {
     `(has|is|are|was|were|there)?(${things}|list|response|output)?(is|was|were)?(truncated|limited|capped)`,
     `truncated(${things}|list|response|output)`,
     '(has|is|are|there|can)?(load|fetch|get)?more(?!info)\\w*',
-    'partial\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',
+    '(is|are)?(partial|incomplete)\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',
     `(max|row|size|page)?(${things})?limit(is|was)?(reached|exceeded|hit)|max(${things})reached`,
   ),
   left: named(`remaining(${things}|pages?)(count)?|(${things}|pages?)(left|remaining)`),
