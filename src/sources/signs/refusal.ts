@@ -17,7 +17,12 @@ export interface Refusal {
 const badStatus = /error|fail|denied|invalid|exceeded|over_|limit|unauthori[sz]ed|forbidden|unavailable|time[d_ ]*out/i
 const badResult = /^(fail(ed|ure)?|error|false|ko|nok)$/i
 const badRemark = /error|timed? ?out|exceeded/i
-const lasting = /denied|unauthori[sz]ed|forbidden|invalid_?(request|key|token|api)/i
+const lasting = new RegExp(
+  'denied|unauthori[sz]ed|unauthenticated|forbidden|invalid[_-]?(request|key|token|api|jwt|headers)|' +
+    // GraphQL, Hasura: a query that can't work.
+    '(validation|parse)[_-]failed|bad_user_input|persisted_query_not|operation_resolution_failure|insufficient_scopes',
+  'i',
+)
 
 /** Objects around or beside the list that may hold the error. */
 const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards']
@@ -40,12 +45,15 @@ export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
 }
 
 function refusalOf(tree: Tree): Refusal | undefined {
-  const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
+  const own = codeIn(tree)
+  const codes = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name])
+  const code = [...codes, own].find(isBadCode)
   const { status } = tree
   const mark = markIn(tree)
   if (code === undefined && mark === undefined) return undefined
   const said = [
     typeof status === 'string' || code !== undefined ? String(code ?? status) : '',
+    typeof own === 'string' ? own : '',
     messageIn(tree),
     failedIn(tree),
   ]
@@ -83,6 +91,14 @@ const errorNames = [
   ...['error', 'errors', 'fault', 'exception', 'exceptions', 'failures'],
   ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
 ]
+
+/** The code of the first error, as GraphQL (`errors: [{message, extensions: {code}}]`) and others have it. */
+function codeIn(tree: Tree): unknown {
+  const error = errorNames.map((name) => [tree[name]].flat()[0]).find(isTree)
+  if (error === undefined) return undefined
+  const { extensions, code, errortype, type } = lowered(error)
+  return (isTree(extensions) ? extensions['code'] : undefined) ?? code ?? errortype ?? type
+}
 
 /** What an answer says in words, whether it is an error or not; '' if nothing. */
 export const wordsIn = (json: unknown): string => (isTree(json) ? oneLine(messageIn(lowered(json))) : '')

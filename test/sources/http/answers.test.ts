@@ -89,3 +89,25 @@ describe('an estimate', () => {
     expect(await trouble([items(0, 4), items(3, 7)], { availableItems: 8 })).toBeInstanceOf(ConfigurationError)
   })
 })
+
+describe('the code of an error says whether the same question may be answered later', () => {
+  const graphql = (code: string): object => ({ data: null, errors: [{ message: 'x', extensions: { code } }] })
+
+  test.each<[code: string, body: object]>([
+    ...[
+      ...['GRAPHQL_PARSE_FAILED', 'GRAPHQL_VALIDATION_FAILED', 'BAD_USER_INPUT', 'FORBIDDEN', 'UNAUTHENTICATED'],
+      ...['PERSISTED_QUERY_NOT_FOUND', 'PERSISTED_QUERY_NOT_SUPPORTED', 'OPERATION_RESOLUTION_FAILURE'],
+      ...['validation-failed', 'access-denied', 'invalid-jwt'],
+    ].map((code): [string, object] => [code, graphql(code)]),
+    ['UnauthorizedException', { data: null, errors: [{ message: 'x', errorType: 'UnauthorizedException' }] }],
+    ['403', { error: { code: 403, message: 'x' } }],
+  ])('%s: it never is', async (code, body) => {
+    const error = await pageOf(body, { items: 'data.places' }).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error).toMatchObject({ message: expect.stringContaining(`answered with an error: ${code}: x`) })
+  })
+
+  test.each(['INTERNAL_SERVER_ERROR', 'THROTTLED', 'timeout', ''])('%s: it may be', async (code) => {
+    await expect(pageOf(graphql(code), { items: 'data.places' })).rejects.toBeInstanceOf(TransientError)
+  })
+})
