@@ -108,8 +108,9 @@ export class Mapping {
     return meaningsOf(names, this.#terms.thing, this.#options.fields).meanings
   }
 
-  /** Whether a record has the keys of a place, and values under them. */
+  /** Whether a record has the keys of a place, and values under them, or is one of GeoJSON's features. */
   seemsPlace(record: Readonly<Record<string, unknown>>): boolean {
+    if (record['type'] === 'Feature') return true
     const { names, values } = this.#paths(record)
     const { meanings } = meaningsOf(names, this.#terms.thing, this.#options.fields)
     if (this.#options.fields?.['coordinates'] !== undefined) return meanings.includes('coordinates')

@@ -1,7 +1,10 @@
-/** The layouts of a JSON or YAML list, and getting its records out of a value. */
+/** The layouts of a JSON or YAML list, finding the list in a value, and getting its records out of it. */
 import * as z from 'zod'
 import { RepeatedKey } from '../../tasks/json/exact.js'
-import { isTree } from '../../tasks/json/tree.js'
+import { isTree, type Tree } from '../../tasks/json/tree.js'
+import { areLinks } from '../signs/links.js'
+import { deepest } from '../signs/marks.js'
+import { type Found, find } from '../signs/tree.js'
 
 const layouts = ['records', 'keyed', 'rows', 'columns'] as const
 export type Layout = (typeof layouts)[number]
@@ -50,11 +53,45 @@ function repeatedValues({ values }: RepeatedKey): [index: string, value: Repeate
   return [...indexes].map((index) => [index, new RepeatedKey(...columns.map((column) => column.get(index)))])
 }
 
+export type IsPlace = (record: Tree) => boolean
+
+/** All names but those of what a server says beside its list of places. */
+export const ownNames = /^(?!(_?links|errors|warnings|messages|notices)$)/i
+
+/**
+ * The lists that may be that of the places, two levels deep; none if there is none, or the document is itself a place,
+ * which may contain an empty list.
+ */
+export function listsIn(document: unknown, layout: Layout, isPlace: IsPlace): Found[] {
+  const holds = layout === 'rows' ? Array.isArray : isTree
+  const isFull = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !areLinks(value)
+  const isEmpty = (value: unknown): boolean => Array.isArray(value) && value.length === 0
+  const own = find(document, isFull, ownNames)
+  if (own.length > 0 || (isTree(document) && isPlace(document))) return own
+  const any = find(document, (value) => (layout === 'rows' ? isFull(value) : holdsPlace(value, isPlace)))
+  return any.length > 0 ? any : find(document, isEmpty, ownNames)
+}
+
+const holdsPlace = (list: unknown, isPlace: IsPlace): boolean =>
+  Array.isArray(list) && list.some((each) => isTree(each) && isPlace(each))
+
+/** The options that read the places in a document's lists, and in objects of nothing but places; for a hint. */
+export function elsewhere(document: unknown, isPlace: IsPlace): string | undefined {
+  const isKeyed = (value: unknown): boolean =>
+    isTree(value) &&
+    Object.keys(value).length > 0 &&
+    Object.values(value).every((each) => isTree(each) && isPlace(each))
+  const isList = (value: unknown): boolean => holdsPlace(value, isPlace)
+  const found = find(document, (value) => isList(value) || isKeyed(value), /^/, deepest)
+  const paths = found.map(({ at }) => at).join(' or ')
+  if (found.length === 0) return undefined
+  return found.every(({ value }) => isList(value))
+    ? `Set source.items to ${paths}.`
+    : `Set source.layout to keyed, and source.items to ${paths}.`
+}
+
 /** The layout that a value seems to have, for a hint. */
-export function layoutOf(
-  value: unknown,
-  isPlace: (record: Readonly<Record<string, unknown>>) => boolean,
-): Layout | undefined {
+export function layoutOf(value: unknown, isPlace: IsPlace): Layout | undefined {
   if (Array.isArray(value)) return value.length > 0 && value.every(Array.isArray) ? 'rows' : undefined
   if (!isTree(value)) return undefined
   const members = Object.values(value)

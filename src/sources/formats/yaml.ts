@@ -3,11 +3,11 @@ import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
-import { isObject, isTree } from '../../tasks/json/tree.js'
+import { isTree, type Tree } from '../../tasks/json/tree.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
-import { type Held, noList, onlyOne } from './json/outline.js'
-import { entriesIn, layoutOf } from './layout.js'
+import { mustBeEmpty, noList, theOne } from './json/outline.js'
+import { elsewhere, entriesIn, layoutOf, listsIn } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
 import { damaged, misread, Placed, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
@@ -191,7 +191,7 @@ function itemsOf(
       name,
     )
   if (!yaml.isMap(contents)) throw damaged(name, "isn't a sequence", yamlHint)
-  return inMap(contents, jsOf(contents), about, itemOf)
+  return inMap(contents, jsOf(contents), about, yaml, itemOf)
 }
 
 function wrongLayout(name: string): never {
@@ -203,30 +203,36 @@ function inMap(
   contents: YAMLMap,
   value: unknown,
   { list, given, mapping, isOne }: About,
+  yaml: Yaml,
   itemOf: (node: unknown, key?: string) => Item,
 ): readonly Item[] {
   const whole: Item = { ...itemOf(contents), line: undefined }
   if (!isOne || !isTree(value)) return [whole]
-  const held = new Map<string, Held>()
-  for (const [key, inner] of Object.entries(value)) if (Array.isArray(inner)) held.set(key, heldIn(inner))
-  const path = onlyOne(held, given.layout === 'rows' ? 'arrays' : 'objects', list.name)
-  // A single place may contain an empty list.
-  if (mapping.seemsPlace(value) && (path === undefined || held.get(path) === 'nothing')) return [whole]
-  const node: unknown = contents.items.find(({ key }) => String(key) === path)?.value
-  if (path !== undefined && isObject(node) && 'items' in node && Array.isArray(node.items)) {
+  const isPlace = (record: Tree): boolean => mapping.seemsPlace(record)
+  const layout = given.layout === 'rows' ? 'rows' : 'records'
+  const path = theOne(
+    listsIn(value, layout, isPlace).map(({ at }) => at),
+    list.name,
+  )
+  if (path === undefined && isPlace(value)) return [whole]
+  const node = path === undefined ? undefined : nodeAt(contents, path, yaml)
+  if (path !== undefined && yaml.isSeq(node)) {
+    if (node.items.length === 0) mustBeEmpty(path, elsewhere(value, isPlace), list.name)
     mustBeWhole(value, node.items.length, { list: list.name, path }, given)
-    return node.items.map((item: unknown) => itemOf(item))
+    return node.items.map((item) => itemOf(item))
   }
-  const layout = layoutOf(value, (record) => mapping.seemsPlace(record))
+  const seeming = layoutOf(value, isPlace)
   throw damaged(
     list.name,
     "isn't a sequence, and holds no sequence of mappings",
-    layout ? `Set source.layout to ${layout}.` : yamlHint,
+    elsewhere(value, isPlace) ?? (seeming ? `Set source.layout to ${seeming}.` : yamlHint),
   )
 }
 
-function heldIn(list: readonly unknown[]): Held {
-  if (list.length === 0) return 'nothing'
-  if (list.some(isTree)) return 'objects'
-  return list.every(Array.isArray) ? 'arrays' : 'something else'
+/** The node at `a.b`; a key that has the dot in itself wins, as in `memberAt`. */
+function nodeAt(node: unknown, path: string, yaml: Yaml): unknown {
+  if (!yaml.isMap(node)) return undefined
+  const at = (name: string): unknown => node.items.find(({ key }) => String(key) === name)?.value
+  const dot = path.indexOf('.')
+  return at(path) ?? (dot < 0 ? undefined : nodeAt(at(path.slice(0, dot)), path.slice(dot + 1), yaml))
 }

@@ -46,8 +46,7 @@ export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
 
 function refusalOf(tree: Tree): Refusal | undefined {
   const own = codeIn(tree)
-  const codes = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name])
-  const code = [...codes, own].find(isBadCode)
+  const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
   const { status } = tree
   const mark = markIn(tree)
   if (code === undefined && mark === undefined) return undefined
@@ -58,7 +57,7 @@ function refusalOf(tree: Tree): Refusal | undefined {
     failedIn(tree),
   ]
   const words = oneLine([...new Set(said)].filter((part) => part !== '').join(': ') || mark || 'an error')
-  const isClient = code !== undefined && [400, 401, 403, 404, 422].includes(Number(code))
+  const isClient = [code, own].some((each) => [400, 401, 403, 404, 422].includes(Number(each)))
   return { said: words, isLasting: isClient || lasting.test(words) }
 }
 
@@ -92,7 +91,7 @@ const errorNames = [
   ...['errorcode', 'error_code', 'errormessage', 'error_message', 'errormsg', 'error_msg'],
 ]
 
-/** The code of the first error, as GraphQL (`errors: [{message, extensions: {code}}]`) and others have it. */
+/** The code in the first error, as GraphQL (`errors: [{message, extensions: {code}}]`) and others have it. */
 function codeIn(tree: Tree): unknown {
   const error = errorNames.map((name) => [tree[name]].flat()[0]).find(isTree)
   if (error === undefined) return undefined

@@ -100,14 +100,53 @@ describe('the code of an error says whether the same question may be answered la
       ...['validation-failed', 'access-denied', 'invalid-jwt'],
     ].map((code): [string, object] => [code, graphql(code)]),
     ['UnauthorizedException', { data: null, errors: [{ message: 'x', errorType: 'UnauthorizedException' }] }],
-    ['403', { error: { code: 403, message: 'x' } }],
+    ['', { error: { code: 403, message: 'x' } }],
   ])('%s: it never is', async (code, body) => {
     const error = await pageOf(body, { items: 'data.places' }).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(ConfigurationError)
-    expect(error).toMatchObject({ message: expect.stringContaining(`answered with an error: ${code}: x`) })
+    expect(error).toMatchObject({ message: expect.stringMatching(new RegExp(`${code}: x\\.?$`)) })
   })
 
   test.each(['INTERNAL_SERVER_ERROR', 'THROTTLED', 'timeout', ''])('%s: it may be', async (code) => {
     await expect(pageOf(graphql(code), { items: 'data.places' })).rejects.toBeInstanceOf(TransientError)
+  })
+})
+
+describe('an empty list beside places', () => {
+  const places = items(0, 4)
+
+  test.each<[body: object, message: RegExp, hint: string]>([
+    [
+      { errors: [], data: { places: { nodes: places } } },
+      /no list of objects/,
+      'Set source.items to data.places.nodes.',
+    ],
+    [
+      { excluded: [], data: { places: { nodes: places } } },
+      /places elsewhere/,
+      'Set source.items to data.places.nodes.',
+    ],
+    [
+      { data: { places: { nodes: places } }, extensions: { warnings: [{ message: 'deprecated' }] } },
+      /no list of objects/,
+      'Set source.items to data.places.nodes.',
+    ],
+    [
+      { excluded: [], cities: Object.fromEntries(places.entries()) },
+      /places elsewhere/,
+      'Set source.layout to keyed, and source.items to cities.',
+    ],
+  ])('%j', async (body, message, hint) => {
+    const error = await pageOf(body).catch((thrown: unknown) => thrown)
+    expect(error).toBeInstanceOf(ConfigurationError)
+    expect(error).toMatchObject({ message: expect.stringMatching(message), hint })
+  })
+
+  test.each<[body: object, count: number]>([
+    [{ errors: [], warnings: [], data: { places } }, 4],
+    [{ messages: places, errors: [] }, 4],
+    [{ places: [], query: { lat: 1, lon: 2, radius: 3 }, messages: [] }, 0],
+  ])('%j', async (body, count) => {
+    expect((await pageOf(body)).count).toBe(count)
   })
 })

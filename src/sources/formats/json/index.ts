@@ -2,16 +2,18 @@
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
 import { parsedOr, parseJson, parseTexts } from '../../../tasks/json/parse.js'
+import { isTree, type Tree } from '../../../tasks/json/tree.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { untilOtherHeader } from '../header.js'
+import { elsewhere } from '../layout.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
 import { damaged, maxRecord, misread, NoRecord, Placed, type Records, type TextList, titleOf } from '../records.js'
 import { joined, merged } from '../text.js'
 import { asWritten, oddNumbers } from '../written.js'
 import { type Element, Elements } from './elements.js'
-import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
+import { jsonHint, mustBeEmpty, noList, type Outline, onlyOne, outlineOf } from './outline.js'
 import { Unstructured } from './walker.js'
-import { inColumns, noRecords, onlyRecord } from './whole.js'
+import { inColumns, noRecords, whole } from './whole.js'
 
 export interface JsonOptions extends RecordOptions {
   readonly items?: string | undefined
@@ -29,12 +31,19 @@ export async function* readJson(list: TextList, given: JsonOptions, mapping: Map
   const path = first.character === '[' ? undefined : pathOf(list, given, outline)
   // A single place may contain an empty list.
   if (outline && (path === undefined || outline.arrays.get(path) === 'nothing')) {
-    const one = await onlyRecord(list, reader, mapping)
-    if (one) return yield one
-    if (path === undefined) throw await noRecords(list, outline, mapping)
+    const document = await whole(list, maxRecord)
+    const isPlace = (record: Tree): boolean => mapping.seemsPlace(record)
+    if (isTree(document) && isPlace(document)) return yield onePlace(reader.read({ value: document, key: undefined }))
+    if (path === undefined) throw noRecords(document, outline, list.name, isPlace)
+    if (given.items === undefined) mustBeEmpty(path, elsewhere(document, isPlace), list.name)
   }
   yield* elements(list, given, { reader, title, path, text: first.text })
 }
+
+const onePlace = (record: Location | Malformed | undefined): Records => ({
+  records: record === undefined ? [] : [record],
+  position: () => 'line 1',
+})
 
 interface First {
   readonly character: string

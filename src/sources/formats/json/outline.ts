@@ -1,6 +1,7 @@
 /** What a JSON object holds, to find the list in it. */
 import type { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
+import { ownNames } from '../layout.js'
 import { damaged, type TextList } from '../records.js'
 import { Unstructured, Walker } from './walker.js'
 
@@ -9,15 +10,13 @@ export const jsonHint =
   'for one object a line, set source.format to ndjson.'
 
 /** What an array holds. */
-export type Held = 'nothing' | 'objects' | 'arrays' | 'something else'
+type Held = 'nothing' | 'objects' | 'arrays' | 'something else'
 
 export interface Outline {
   /** The arrays by their paths, except those within arrays. */
   readonly arrays: ReadonlyMap<string, Held>
   /** How many members each object has, by its path; '' is the outermost one. */
   readonly objects: ReadonlyMap<string, number>
-  /** The same, for objects all of whose members are objects. */
-  readonly keyed: ReadonlyMap<string, number>
   /** The texts of the outermost object's members `type`, `crs`, `spatialReference` and `transform`. */
   readonly told: ReadonlyMap<string, string>
 }
@@ -36,9 +35,8 @@ export async function outlineOf(list: TextList): Promise<Outline> {
 class Outliner extends Walker implements Outline {
   readonly arrays = new Map<string, Held>()
   readonly objects = new Map<string, number>()
-  readonly keyed = new Map<string, number>()
-  /** For each open bracket: its path, if source.items can name it, and how many members and objects it has. */
-  readonly #open: { path: string | undefined; members: number; objects: number }[] = []
+  /** For each open bracket: its path, if source.items can name it, and how many members it has. */
+  readonly #open: { path: string | undefined; members: number }[] = []
 
   feed(chunk: string): void {
     this.walk(chunk)
@@ -49,10 +47,9 @@ class Outliner extends Walker implements Outline {
     const parent = this.#open.at(-1)
     const above = this.stack.at(-2)
     if (above?.isArray) this.#holds(parent?.path, isArray ? 'arrays' : 'objects')
-    else if (parent && !isArray) parent.objects++
     const path = parent === undefined ? '' : above?.isArray ? undefined : pathOf(parent.path, above?.key ?? '')
     if (isArray && path !== undefined) this.arrays.set(path, 'nothing')
-    this.#open.push({ path, members: 0, objects: 0 })
+    this.#open.push({ path, members: 0 })
   }
 
   protected override member(): void {
@@ -67,9 +64,8 @@ class Outliner extends Walker implements Outline {
   protected override closing(): void {
     this.separated()
     const isObject = this.stack.at(-1)?.isArray === false
-    const { path, members, objects } = this.#open.pop() ?? { path: undefined, members: 0, objects: 0 }
+    const { path, members } = this.#open.pop() ?? { path: undefined, members: 0 }
     if (isObject && path !== undefined) this.objects.set(path, members)
-    if (isObject && path !== undefined && objects > 0 && objects === members) this.keyed.set(path, members)
   }
 
   #holds(path: string | undefined, held: Held): void {
@@ -89,17 +85,24 @@ export function onlyOne(
   held: 'objects' | 'arrays',
   list: string,
 ): string | undefined {
-  const [full, empty] = ([held, 'nothing'] as const).map((wanted) =>
-    [...found].filter(([path, each]) => each === wanted && !isLinks(path)).map(([path]) => path),
-  )
-  const [one, ...others] = full?.length ? full : (empty ?? [])
-  if (others.length > 0)
-    throw damaged(list, `holds more than one list: ${[one, ...others].join(', ')}`, 'Set source.items to one of them.')
-  return one
+  const paths = (wanted: Held): string[] => [...found].flatMap(([path, each]) => (each === wanted ? [path] : []))
+  const isOwn = (path: string): boolean => ownNames.test(path.replace(/.*\./, ''))
+  const full = paths(held).filter((path) => !/(^|\.)_?links$/i.test(path))
+  const candidates = [full.filter(isOwn), full, paths('nothing').filter(isOwn)]
+  return theOne(candidates.find((each) => each.length > 0) ?? [], list)
 }
 
-/** A list of links isn't the list of places. */
-const isLinks = (path: string): boolean => /(^|\.)_?links$/i.test(path)
+/** The only path; undefined without one. Throws if there are several. */
+export function theOne(paths: readonly string[], list: string): string | undefined {
+  if (paths.length > 1)
+    throw damaged(list, `holds more than one list: ${paths.join(', ')}`, 'Set source.items to one of them.')
+  return paths[0]
+}
+
+/** Throws if a list is empty, and there are places elsewhere. */
+export function mustBeEmpty(path: string, elsewhere: string | undefined, list: string): void {
+  if (elsewhere !== undefined) throw damaged(list, `has an empty list, ${path}, and places elsewhere`, elsewhere)
+}
 
 export function noList(items: string, found: Iterable<string>, list: string): ConfigurationError {
   const names = [...found].filter((name) => name !== '')

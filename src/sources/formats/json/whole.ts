@@ -3,45 +3,30 @@ import { toError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { isTree } from '../../../tasks/json/tree.js'
-import type { Mapping } from '../../fields/mapping.js'
 import { refusalIn } from '../../signs/refusal.js'
-import { entriesIn, type Layout, layoutOf } from '../layout.js'
+import { elsewhere, entriesIn, type IsPlace, layoutOf } from '../layout.js'
 import { mustBeWhole, type RecordReader } from '../record.js'
-import { damaged, maxRecord, type Records, type TextList } from '../records.js'
+import { damaged, type Records, type TextList } from '../records.js'
 import type { JsonOptions } from './index.js'
 import { jsonHint, type Outline } from './outline.js'
 
 /** The longest list in columns, in characters. */
 const maxColumns = 64 * 1024 * 1024
 
-/** The place, if the document is a single one. */
-export async function onlyRecord(list: TextList, reader: RecordReader, mapping: Mapping): Promise<Records | undefined> {
-  const value = await whole(list, maxRecord)
-  if (!isTree(value) || !(value['type'] === 'Feature' || mapping.seemsPlace(value))) return undefined
-  const record = reader.read({ value, key: undefined })
-  return { records: record === undefined ? [] : [record], position: () => 'line 1' }
-}
-
 /** The error for an object without a list, with the option that would read it, if any. */
-export async function noRecords(list: TextList, { arrays, keyed }: Outline, mapping: Mapping): Promise<Error> {
-  const document = await whole(list, maxRecord)
+export function noRecords(document: unknown, { arrays }: Outline, list: string, isPlace: IsPlace): Error {
   const refusal = refusalIn(document)
-  if (refusal) return damaged(list.name, `holds no array of objects, but an error: ${refusal.said}`, 'Fetch it again.')
-  const layout = layoutOf(document, (record) => mapping.seemsPlace(record))
-  const rows = [...arrays].filter(([, held]) => held === 'arrays').map(([path]) => path)
-  const inside = [...keyed.keys()].filter((path) => path !== '')
-  const set = (name: Layout, [path, ...others]: readonly string[]): string =>
-    path === undefined
-      ? `Set source.layout to ${name}.`
-      : `Set source.layout to ${name}, and source.items to ${[path, ...others].join(' or ')}.`
-  const hint = layout
-    ? set(layout, [])
-    : rows.length > 0
-      ? set('rows', rows)
-      : inside.length > 0
-        ? set('keyed', inside)
-        : jsonHint
-  return damaged(list.name, "isn't an array, and holds no array of objects", hint)
+  if (refusal) return damaged(list, `holds no array of objects, but an error: ${refusal.said}`, 'Fetch it again.')
+  const layout = layoutOf(document, isPlace)
+  const rows = [...arrays].flatMap(([path, held]) => (held === 'arrays' ? [path] : []))
+  const hint =
+    elsewhere(document, isPlace) ??
+    (layout
+      ? `Set source.layout to ${layout}.`
+      : rows.length > 0
+        ? `Set source.layout to rows, and source.items to ${rows.join(' or ')}.`
+        : jsonHint)
+  return damaged(list, "isn't an array, and holds no array of objects", hint)
 }
 
 /** The records of a list in columns, at `items` or as a whole. */
@@ -64,7 +49,8 @@ export async function inColumns(list: TextList, given: JsonOptions, reader: Reco
 const valueAt = (value: unknown, path: readonly string[]): unknown =>
   path.reduce<unknown>((inner, key) => (isTree(inner) ? inner[key] : undefined), value)
 
-async function whole(list: TextList, most: number): Promise<unknown> {
+/** A document of so many characters at most. */
+export async function whole(list: TextList, most: number): Promise<unknown> {
   let all = ''
   for await (const chunk of list.text()) {
     all += chunk

@@ -6,12 +6,11 @@ import { isTree } from '../../../tasks/json/tree.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { projected } from '../../fields/projection.js'
 import { readCsv } from '../../formats/csv/index.js'
-import { type Entry, entriesIn, layoutOf } from '../../formats/layout.js'
+import { type Entry, elsewhere, entriesIn, layoutOf, listsIn } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
 import { brokenIn, Placed, type Records, type TextList } from '../../formats/records.js'
 import { saidBefore } from '../../signs/earlier.js'
-import { areLinks } from '../../signs/links.js'
 import { deepest, hasMore, pagesIn } from '../../signs/marks.js'
 import { type Member, membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere, wordsIn } from '../../signs/refusal.js'
@@ -283,29 +282,26 @@ export class Reader {
 
   /** The path of the one list. */
   #listPath(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
-    const holds = layout === 'rows' ? Array.isArray : isTree
-    const isList = (value: unknown): boolean => Array.isArray(value) && value.some(holds) && !areLinks(value)
     const isGeoJson = isTree(json) && json['type'] === 'FeatureCollection' && Array.isArray(json['features'])
     if (isGeoJson && layout === 'records') return 'features'
-    const full = find(json, isList)
-    // A single place may contain an empty list.
-    if (full.length === 0 && this.#isPlace(json)) return undefined
-    const empty = (): Found[] => find(json, (value) => Array.isArray(value) && value.length === 0)
-    return only('items', full.length > 0 ? full : empty(), wrong)?.at
+    const list = only('items', listsIn(json, layout, this.#isPlace), wrong)
+    const hint = Array.isArray(list?.value) && list.value.length === 0 ? elsewhere(json, this.#isPlace) : undefined
+    if (hint) throw wrong(`has an empty list, ${list?.at ?? ''}, and places elsewhere`, hint)
+    return list?.at
   }
 
-  #isPlace(json: unknown): boolean {
-    return isTree(json) && (json['type'] === 'Feature' || this.#mapping.seemsPlace(json))
-  }
+  readonly #isPlace = (value: unknown): boolean => isTree(value) && this.#mapping.seemsPlace(value)
 
   /** The answer itself, if it is a single place; else throws. */
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
     if (this.#isPlace(json)) return [{ value: json, key: undefined }]
     const hint = (): string => {
-      const [place, ...others] = find(json, (value) => this.#isPlace(value), undefined, deepest)
+      const [place, ...others] = find(json, this.#isPlace, undefined, deepest)
       if (place?.at.includes('.') && others.length === 0)
         return `If ${place.at} is the only place of the list, name it in source.items.`
-      const layout = layoutOf(json, (record) => this.#mapping.seemsPlace(record))
+      const inside = elsewhere(json, this.#isPlace)
+      if (inside) return inside
+      const layout = layoutOf(json, this.#isPlace)
       return layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.'
     }
     throw wrong(`has no list of objects; ${whatIsThere(json)}`, hint())
