@@ -14,6 +14,7 @@ import type { View } from '../outbox/inspect/view.js'
 import { type Vitals, vitalsIn, vitalsOf } from '../outbox/inspect/vitals.js'
 import type { SinkPicture } from '../plugin.js'
 import { newest } from '../schedule/due.js'
+import { labelOfShard } from '../tasks/shard.js'
 import { orLate } from '../within.js'
 import type { Done } from './command.js'
 import { onTimeOf, type Surroundings } from './compose.js'
@@ -186,10 +187,11 @@ class Watch {
     const last = served.at(-1)
     const endedAt = now()
     const vitals = await this.#vitals(loaded)
+    const shard = chosenShard(loaded.settings, env)
     return {
       command,
       pipeline: loaded.pipeline ?? 'default',
-      shard: shardNamed(loaded, env) ?? vitals?.run?.shard ?? wholeShard,
+      shard: (shard && labelOfShard(shard)) ?? vitals?.run?.shard ?? wholeShard,
       slot: slot ?? last?.slot ?? null,
       runId: runId ?? last?.runId ?? null,
       exitCode: error ? exitCodeOf(error) : 0,
@@ -216,12 +218,6 @@ class Watch {
     const owner = vitals?.owner ?? null
     return owner === null || owner === (await ownerOf(loaded, this.#around.env)) ? vitals : undefined
   }
-}
-
-/** `0-of-3`; undefined without a configured shard. */
-function shardNamed({ settings }: Loaded, env: Surroundings['env']): string | undefined {
-  const shard = chosenShard(settings, env)
-  return shard && `${shard.index}-of-${shard.count}`
 }
 
 /** The second scheduled time after the last success, or after the first start if none succeeded. */

@@ -3,12 +3,12 @@ import { hash } from 'node:crypto'
 import type { z } from 'zod'
 import { ConfigurationError } from '../errors/index.js'
 import type { Cadence } from '../pipeline/input/cadence.js'
-import type { ChosenShard, Filters } from '../pipeline/input/filters/filters.js'
+import type { Filters } from '../pipeline/input/filters/filters.js'
 import type { Conditions, Test, Values } from '../pipeline/input/filters/where.js'
 import { SchemaPlace } from '../plugins/schema.js'
 import { exactJson } from '../tasks/json/exact.js'
 import { isTree } from '../tasks/json/tree.js'
-import { indexVariable, shardFlag } from '../tasks/slot.js'
+import { indexVariable, nameOfShard, type Shard, shardFlag } from '../tasks/shard.js'
 import type { Loaded } from './load.js'
 import { isSecretName, withoutCredentials } from './redact.js'
 import type { condition, conditions, Settings } from './schema.js'
@@ -86,7 +86,7 @@ export const isSharded = ({ source }: Pick<Settings, 'source'>): boolean =>
   source?.shard !== undefined || (source?.shards ?? 1) > 1
 
 /** The configured shard; undefined if there is none, or if the environment should give it, but doesn't. */
-export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment): ChosenShard | undefined {
+export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment): Shard | undefined {
   const { index, count } = shardIn(settings, env)
   return isSharded(settings) && index !== undefined ? { index, count } : undefined
 }
@@ -94,11 +94,11 @@ export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment
 /** The flag with which a command works on the configured shard: see `shardFlag`. */
 export function ownShardFlag(settings: Pick<Settings, 'source'>, env: Environment): string {
   const own = chosenShard(settings, env)
-  return own ? shardFlag(`${own.index}/${own.count}`, true) : ''
+  return own ? shardFlag(nameOfShard(own), true) : ''
 }
 
 /** Undefined for the whole list. Throws ConfigurationError. */
-async function shardRead({ settings, origins }: Loaded, env: Environment): Promise<ChosenShard | undefined> {
+async function shardRead({ settings, origins }: Loaded, env: Environment): Promise<Shard | undefined> {
   const { shard, shards } = settings.source ?? {}
   const { index, count } = shardIn(settings, env)
   const wrong = async (what: string, hint: string): Promise<ConfigurationError> =>

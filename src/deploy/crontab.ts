@@ -5,7 +5,7 @@
  */
 import { fieldsOf } from '../schedule/fields.js'
 import { zone } from '../schedule/zone.js'
-import { indexVariable } from '../tasks/slot.js'
+import { indexVariable } from '../tasks/shard.js'
 import { comment, inShell, listed, type Part, type Start, waiting } from './start.js'
 
 /** @param now milliseconds since 1970 */

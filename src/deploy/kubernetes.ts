@@ -6,7 +6,7 @@
 import { Document, isScalar } from 'yaml'
 import { ConfigurationError } from '../errors/index.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { indexVariable } from '../tasks/slot.js'
+import { indexVariable } from '../tasks/shard.js'
 import { comment, inShell, listed, type Part, type Start, startTimes, waiting } from './start.js'
 
 /** Paths in the container. */

@@ -4,7 +4,7 @@
  */
 import { compact } from '../lists.js'
 import { fieldsOf } from '../schedule/fields.js'
-import { indexVariable } from '../tasks/slot.js'
+import { indexVariable } from '../tasks/shard.js'
 import { comment, inShell, listed, type Part, quoted, type Start, startTimes, waiting } from './start.js'
 
 const units = '/etc/systemd/system'

@@ -7,7 +7,7 @@ import { type Health, healthOf, type OpenRun } from '../outbox/inspect/health.js
 import { mustBeOwn } from '../outbox/owner.js'
 import { NewerOutbox } from '../outbox/sqlite/trouble.js'
 import type { Diagnosis } from '../plugin.js'
-import { slotFlags } from '../tasks/slot.js'
+import { slotFlags } from '../tasks/shard.js'
 import { age, count, megabytes, plural } from '../words.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 

@@ -2,7 +2,7 @@
 import { type OwmError, RefusedError, SinkLostError } from '../errors/index.js'
 import { groupedBy, sumOf } from '../lists.js'
 import type { RunRow } from '../outbox/outbox.js'
-import { shardFlag, shardNameIn } from '../tasks/slot.js'
+import { shardFlag, shardNameIn } from '../tasks/shard.js'
 import { plural } from '../words.js'
 import type { Delivered, Deps } from './parts.js'
 

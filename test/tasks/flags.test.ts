@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { flagOfDigest, flagOfShards, shardFlag, slotFlags } from '../../src/tasks/slot.js'
+import { flagOfDigest, flagOfShards, shardFlag, slotFlags } from '../../src/tasks/shard.js'
 
 const slot = '2026-11-23T10:00:00Z'
 

@@ -1,7 +1,7 @@
 /** What `owm doctor` checks of an outbox. Reads only, also outboxes of older versions. */
 import { In, IsNull, MoreThan, Not } from 'typeorm'
 import { sumOf } from '../../lists.js'
-import { shardNameIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/shard.js'
 import { type Holder, holderIn, isGone, isHeld } from '../runs/holder.js'
 import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'

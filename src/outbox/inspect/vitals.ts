@@ -1,6 +1,6 @@
 /** The figures of an outbox for metrics. Reads only. */
 import { In, MoreThanOrEqual } from 'typeorm'
-import { shardOf } from '../../tasks/slot.js'
+import { labelOfShard, shardOf } from '../../tasks/shard.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
 import { unfinishedStates } from '../sqlite/run-states.js'
 import { has } from '../sqlite/since.js'
@@ -53,7 +53,7 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
     run: latest
       ? {
           slot: latest.slot,
-          shard: shardOf(latest.sourceDigest).join('-of-'),
+          shard: labelOfShard(shardOf(latest.sourceDigest)),
           stored: latest.persisted,
           rejected: latest.rejected,
           duplicate: latest.duplicates,

@@ -8,7 +8,8 @@
  *     in an interval, or at its end what a missed run, or a later one that hasn't begun to read, has of it; else none
  */
 import { type EntityManager, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
-import { isSameShard, slotOf } from '../../tasks/slot.js'
+import { isSameShard } from '../../tasks/shard.js'
+import { slotOf } from '../../tasks/slot.js'
 import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
 import { closed } from '../sqlite/run-states.js'
 import { stateIn } from '../state.js'

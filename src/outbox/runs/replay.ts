@@ -11,7 +11,7 @@
 import { type EntityManager, In } from 'typeorm'
 import { sumOf } from '../../lists.js'
 import { taskIdOf } from '../../tasks/id.js'
-import { shardNameIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/shard.js'
 import { step } from '../../trace.js'
 import { cut, placed } from '../intake.js'
 import { beginningWith } from '../sqlite/criteria.js'

@@ -1,7 +1,7 @@
 /** Which sinks have all tasks of a run, and of a slot. */
 import { type EntityManager, In, MoreThan } from 'typeorm'
 import { compact } from '../../lists.js'
-import { shardNameIn } from '../../tasks/slot.js'
+import { shardNameIn } from '../../tasks/shard.js'
 import { batches, type RunRow, runs } from '../sqlite/entities.js'
 
 /** Notes that a sink has these runs, except those with tasks before its first one: they went to another sink. */

@@ -3,7 +3,8 @@ import { type EntityManager, type FindOperator, In, LessThanOrEqual, Not } from 
 import { groupedBy, sumOf } from '../../lists.js'
 import type { Brought, Receipt } from '../../plugin.js'
 import { sumOfKnown } from '../../tasks/ids/sum.js'
-import { shardNameIn, shardOf, slotOf } from '../../tasks/slot.js'
+import { shardNameIn, shardOf } from '../../tasks/shard.js'
+import { slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 import { readingStates } from '../sqlite/run-states.js'
@@ -100,7 +101,7 @@ export function receiptOf(
   if (taskIdSum === null) return undefined
   const sum = (of: (run: RunRow) => number): number => sumOf(current, of)
   const discarded = sum((run) => run.discarded)
-  const [shard, shards] = shardOf(last.sourceDigest)
+  const { index: shard, count: shards } = shardOf(last.sourceDigest)
   return {
     pipeline,
     slot: last.slot,

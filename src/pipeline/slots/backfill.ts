@@ -5,7 +5,8 @@ import type { SlotSeen, SlotsSeen } from '../../outbox/inspect/ledger/slots.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { byTime, missingOf, type Shard, shardNamed, shardOf, slotOf } from '../../tasks/slot.js'
+import { missingOf, type Shard, shardNamed, shardOf } from '../../tasks/shard.js'
+import { byTime, slotOf } from '../../tasks/slot.js'
 import type { Deps, SourceDeps } from '../parts.js'
 import { refusedBefore, refusedElsewhere } from '../undelivered.js'
 import type { Agenda } from './agenda.js'
@@ -88,18 +89,18 @@ export async function unserved(
 const ofRow = ({ shard }: SlotSeen): Shard => shardNamed(shard ?? '')
 
 /** The state of a slot, as far as the outbox knows without the sink, which is asked about other numbers of shards. */
-function stateOf(row: SlotSeen | undefined, [, shards]: Shard): SlotSeen['state'] | undefined {
-  if (!row || ofRow(row)[1] === shards) return row?.state
+function stateOf(row: SlotSeen | undefined, { count }: Shard): SlotSeen['state'] | undefined {
+  if (!row || ofRow(row).count === count) return row?.state
   const isSure = row.state === 'discarded' || row.state === 'lost' || (row.state === 'done' && row.shard === null)
   return isSure ? row.state : undefined
 }
 
 /** A slot that this outbox began in another number of shards. */
-function begunBy(row: SlotSeen | undefined, [, shards]: Shard): Begun | undefined {
+function begunBy(row: SlotSeen | undefined, { count }: Shard): Begun | undefined {
   if (!row || row.persisted === 0 || row.state === 'missed' || row.state === 'covered') return undefined
-  const [own, count] = ofRow(row)
-  const missing = missingOf(count, (shard) => shard === own && row.state === 'done')
-  return count === shards ? undefined : { slot: row.slot, shards: count, missing }
+  const its = ofRow(row)
+  const missing = missingOf(its.count, (shard) => shard === its.index && row.state === 'done')
+  return its.count === count ? undefined : { slot: row.slot, shards: its.count, missing }
 }
 
 type Counts = Pick<Receipt, 'dead' | 'rejected'>
@@ -108,7 +109,7 @@ function slotsIn(receipts: readonly Receipt[], own: Shard) {
   const { served, begun } = inSink(receipts, own)
   const counts = served.map(({ slot, shard, shards }): [string, Counts] => {
     // With another number of shards, all of its parts count.
-    const isPart = (part: Receipt): boolean => part.shards === shards && (shards !== own[1] || part.shard === shard)
+    const isPart = (part: Receipt): boolean => part.shards === shards && (shards !== own.count || part.shard === shard)
     const parts = standing(receipts).filter((receipt) => receipt.slot === slot && isPart(receipt))
     const sum = (of: keyof Counts): number => sumOf(parts, (part) => part[of])
     return [slot, { dead: sum('dead'), rejected: sum('rejected') }]

@@ -4,7 +4,8 @@ import type { Outbox } from '../../outbox/outbox.js'
 import type { DueRun } from '../../outbox/runs/ledger.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { newest } from '../../schedule/due.js'
-import { type Shard, shardOf, slotOf } from '../../tasks/slot.js'
+import { nameOfShard, type Shard, shardOf } from '../../tasks/shard.js'
+import { slotOf } from '../../tasks/slot.js'
 import type { Contact } from '../contact.js'
 import type { Deps, ProduceDeps } from '../parts.js'
 import type { RunSettings } from './agenda.js'
@@ -38,14 +39,14 @@ export async function startAfterReceipts(
   const own = shardOf(source.digest)
   const last = await outbox.ledger.last()
   if (last) mustBeOwn(outbox, shardOf(last.sourceDigest), own)
-  const isKnown = last !== undefined && shardOf(last.sourceDigest)[1] === own[1]
+  const isKnown = last !== undefined && shardOf(last.sourceDigest).count === own.count
   const coveredTo = await outbox.ledger.coveredTo()
   const until = upTo ?? newest(schedule.timetable, schedule.now()) ?? Number.NEGATIVE_INFINITY
   // A start's own slot is compared separately.
   const isBehind = coveredTo !== null && (schedule.timetable.after(coveredTo) ?? until) < until
   if (isKnown && !isBehind) return
   const receipts =
-    isKnown && own[1] === 1
+    isKnown && own.count === 1
       ? await receiptsIfAny(coveredTo, deps, contact)
       : await receiptsSince(coveredTo, schedule, contact, longestWaitMs)
   if (!receipts) return
@@ -167,7 +168,7 @@ async function startAfter(
 
 /** With another number of shards it was another part of the list: without a digest, no list is compared with it. */
 function servedRow(newRun: DueRun, receipt: Receipt): DueRun & Receipt {
-  const isSame = shardOf(newRun.sourceDigest)[1] === receipt.shards
+  const isSame = shardOf(newRun.sourceDigest).count === receipt.shards
   const sourceDigest = isSame ? newRun.sourceDigest : newRun.sourceDigest.replace(/^\S+/, '')
   return { ...newRun, ...receipt, sourceDigest }
 }
@@ -184,10 +185,10 @@ function firstHole(sorted: readonly Receipt[], coveredTo: number | null, since: 
 }
 
 /** An outbox knows what is due for one shard only. Throws ConfigurationError. */
-function mustBeOwn({ path }: Outbox, [its, ofIts]: Shard, [shard, shards]: Shard): void {
-  if (ofIts !== shards || its === shard) return
+function mustBeOwn({ path }: Outbox, its: Shard, own: Shard): void {
+  if (its.count !== own.count || its.index === own.index) return
   throw new ConfigurationError(
-    `The outbox ${path} is of shard ${its}/${ofIts}, and this start is of ${shard}/${shards}.`,
+    `The outbox ${path} is of shard ${nameOfShard(its)}, and this start is of ${nameOfShard(own)}.`,
     {
       hint: 'With `schedule:`, each shard needs an outbox of its own: --outbox.',
     },

@@ -17,7 +17,7 @@ import type { Outbox, RunRow } from '../../outbox/outbox.js'
 import { currentOf, isNoted } from '../../outbox/runs/whole-slots.js'
 import { readingStates } from '../../outbox/sqlite/run-states.js'
 import type { Logger } from '../../plugin.js'
-import { flagOfDigest, flagOfShards, isSameShard, shardNameIn, shardOf } from '../../tasks/slot.js'
+import { flagOfDigest, flagOfShards, isSameShard, shardNameIn, shardOf } from '../../tasks/shard.js'
 import type { ProduceDeps } from '../parts.js'
 import type { RunSettings } from './agenda.js'
 
@@ -116,8 +116,8 @@ const isOver = ({ state }: RunRow): boolean => state === 'read' || state === 'do
 
 /** Whether a run may have read some of what this source reads: not if it is another shard of the same number. */
 function isOfShard(run: RunRow, digest: string): boolean {
-  const [[own, ofOwn], [other, ofOther]] = [shardOf(digest), shardOf(run.sourceDigest)]
-  return own === other || ofOwn !== ofOther
+  const [own, other] = [shardOf(digest), shardOf(run.sourceDigest)]
+  return own.index === other.index || own.count !== other.count
 }
 
 /** Whether it has read the slot again and waits for the sink: another start adds only what is new in the list. */

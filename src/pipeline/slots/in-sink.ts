@@ -8,7 +8,8 @@
  */
 import { groupedBy } from '../../lists.js'
 import type { Receipt } from '../../plugin.js'
-import { byTime, missingOf, type Shard } from '../../tasks/slot.js'
+import { missingOf, type Shard } from '../../tasks/shard.js'
+import { byTime } from '../../tasks/slot.js'
 
 /** A slot that was begun in another number of shards and isn't whole. */
 export interface Begun {
@@ -24,13 +25,13 @@ export interface InSink {
   readonly begun: readonly Begun[]
 }
 
-export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): InSink {
+export function inSink(receipts: readonly Receipt[], shard: Shard): InSink {
   const served: Receipt[] = []
   const begun: Begun[] = []
   const bySlot = [...groupedBy(standing(receipts), ({ slot }) => slot)]
   for (const [slot, ofSlot] of bySlot.sort(([a], [b]) => byTime(a, b))) {
-    const own = ownReceipt(ofSlot, [shard, shards])
-    const others = [...new Set(ofSlot.map((receipt) => receipt.shards))].filter((count) => count !== shards)
+    const own = ownReceipt(ofSlot, shard)
+    const others = [...new Set(ofSlot.map((receipt) => receipt.shards))].filter((count) => count !== shard.count)
     const parts = others.map((count) => partsOf(ofSlot, count))
     const whole = own ?? parts.find(({ missing }) => missing.length === 0)?.longest
     if (whole) served.push(whole)
@@ -40,8 +41,8 @@ export function inSink(receipts: readonly Receipt[], [shard, shards]: Shard): In
 }
 
 /** The shard's own receipt among those of one slot. */
-export const ownReceipt = (ofSlot: readonly Receipt[], [shard, shards]: Shard): Receipt | undefined =>
-  ofSlot.find((receipt) => receipt.shard === shard && receipt.shards === shards)
+export const ownReceipt = (ofSlot: readonly Receipt[], { index, count }: Shard): Receipt | undefined =>
+  ofSlot.find(({ shard, shards }) => shard === index && shards === count)
 
 /** Without receipts whose tasks were lost together with what held them: a lost slot isn't served. */
 export function standing(receipts: readonly Receipt[]): readonly Receipt[] {

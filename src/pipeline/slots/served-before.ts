@@ -5,7 +5,7 @@ import type { RunRow } from '../../outbox/outbox.js'
 import { shardsServing } from '../../outbox/runs/sinks-of-runs.js'
 import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { flagOfDigest, flagOfShards, shardNameIn, shardOf } from '../../tasks/slot.js'
+import { flagOfDigest, flagOfShards, shardNameIn, shardOf } from '../../tasks/shard.js'
 import type { Contact } from '../contact.js'
 import type { ProduceDeps } from '../parts.js'
 import { inSink, ownReceipt, standing } from './in-sink.js'
@@ -65,9 +65,9 @@ async function receiptsOf(
   contact: Contact,
 ): Promise<readonly Receipt[] | undefined> {
   const { pipeline, source, isSharded } = deps
-  const [, shards] = shardOf(source.digest)
+  const { count: shards } = shardOf(source.digest)
   // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
-  if (runs.some((run) => shardOf(run.sourceDigest)[1] === shards && (run.persisted > 0 || run.state !== 'done')))
+  if (runs.some((run) => shardOf(run.sourceDigest).count === shards && (run.persisted > 0 || run.state !== 'done')))
     return []
   const receipts = await standingReceipts(slot, deps, contact)
   const other = receipts?.find((receipt) => receipt.shards !== shards)

@@ -3,7 +3,8 @@ import { OutboxBusyError } from '../../errors/index.js'
 import type { Outbox } from '../../outbox/outbox.js'
 import { currentOf } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
-import { byTime, missingOf, shardFlag, shardNamed, shardNameIn, shardOf, slotFlags } from '../../tasks/slot.js'
+import { missingOf, shardFlag, shardNamed, shardNameIn, shardOf, slotFlags } from '../../tasks/shard.js'
+import { byTime } from '../../tasks/slot.js'
 import { otherShard } from '../input/filters/filters.js'
 
 /** What the receipts say of a slot in one number of shards. */
@@ -39,7 +40,7 @@ export function shardsOf(
     entry.dead += dead
     entry.discarded += discarded
   }
-  for (const { slot, shard } of runs) entryOf(slot, shardNamed(shard ?? '')[1])
+  for (const { slot, shard } of runs) entryOf(slot, shardNamed(shard ?? '').count)
   for (const entry of slots.values()) {
     entry.there.sort((a, b) => a - b)
     entry.missing = missingOf(entry.shards, (shard) => entry.there.includes(shard))
@@ -80,6 +81,6 @@ export async function leaveOtherShards(outbox: Outbox, { digest }: { digest: str
 
 /** In another number of shards, an outbox of its own would read again what those have served. */
 const ownOutboxes = (others: readonly string[], digest: string): string =>
-  others.every((other) => shardNamed(other)[1] === shardOf(digest)[1])
+  others.every((other) => shardNamed(other).count === shardOf(digest).count)
     ? ' Give each shard an outbox of its own: --outbox.'
     : ''

@@ -1,6 +1,7 @@
 /** All that the ledger knows of runs, and of scheduled times that no run serves. */
 import { type FindOptionsWhere, In, MoreThanOrEqual } from 'typeorm'
-import { shardNameIn, slotOf } from '../../../tasks/slot.js'
+import { shardNameIn } from '../../../tasks/shard.js'
+import { slotOf } from '../../../tasks/slot.js'
 import { shownAddress } from '../../chain/sinks.js'
 import { isNoted } from '../../runs/whole-slots.js'
 import { beginningWith } from '../../sqlite/criteria.js'

@@ -1,6 +1,7 @@
 /** The slots of an outbox for `owm schedule`: read-only. */
 import { groupedBy, sumOf } from '../../../lists.js'
-import { byTime, shardNameIn, slotOf } from '../../../tasks/slot.js'
+import { shardNameIn } from '../../../tasks/shard.js'
+import { byTime, slotOf } from '../../../tasks/slot.js'
 import { currentOf } from '../../runs/whole-slots.js'
 import { gaps, type RunRow, runs } from '../../sqlite/entities.js'
 import { type RunState, unfinishedStates } from '../../sqlite/run-states.js'

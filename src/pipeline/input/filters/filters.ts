@@ -13,7 +13,7 @@ import {
   type Source,
 } from '../../../plugin.js'
 import { exactJson } from '../../../tasks/json/exact.js'
-import { shardNameIn, withShard } from '../../../tasks/slot.js'
+import { type Shard, shardNameIn, withShard } from '../../../tasks/shard.js'
 import { type Checked, checked } from '../judge.js'
 import type { Given } from '../minimum.js'
 import type { BoundedSource, PlacedBatch } from '../pages.js'
@@ -21,19 +21,13 @@ import { sampleShare, shardNumber, spreadDigits } from '../spread.js'
 import { FieldCheck } from './field-check.js'
 import { type Conditions, isInside, matcher } from './where.js'
 
-export interface ChosenShard {
-  /** 0..count-1. */
-  readonly index: number
-  readonly count: number
-}
-
 /** All of them must be met; the shard comes last, so that the shards together are what a single producer takes. */
 export interface Filters extends Conditions {
   /** 0..1. */
   readonly sample?: number | undefined
   /** Locations, 1 or more. */
   readonly limit?: number | undefined
-  readonly shard?: ChosenShard | undefined
+  readonly shard?: Shard | undefined
 }
 
 /** What was left out since the current reading began. */

@@ -2,7 +2,7 @@
 import { compact } from '../../../../lists.js'
 import type { RunFacts } from '../../../../outbox/inspect/ledger/facts.js'
 import { type RejectedFor, Rejects } from '../../../../pipeline/input/rejects.js'
-import { shardFlag } from '../../../../tasks/slot.js'
+import { shardFlag } from '../../../../tasks/shard.js'
 import { count, plural, seconds, shortId } from '../../../format.js'
 
 /** How long a run took, in milliseconds; null if unknown, for instance since some of it was sent again later. */

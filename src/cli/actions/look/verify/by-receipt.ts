@@ -4,7 +4,7 @@ import type { OwnSlot } from '../../../../outbox/inspect/ids/own-slots.js'
 import { inSink, ownReceipt, standing } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
 import { IdSum } from '../../../../tasks/ids/sum.js'
-import { type Shard, shardNamed, slotFlags } from '../../../../tasks/slot.js'
+import { type Shard, shardNamed, slotFlags } from '../../../../tasks/shard.js'
 import { judge, noIds, type Verified } from './judge.js'
 import type { Found } from './scan.js'
 
@@ -22,7 +22,7 @@ export function servedUnknown(receipts: readonly Receipt[], known: readonly stri
 function servingIn(ofSlot: readonly Receipt[], shard: Shard): readonly Receipt[] {
   const own = ownReceipt(ofSlot, shard)
   const others = groupedBy(
-    ofSlot.filter(({ shards }) => shards !== shard[1]),
+    ofSlot.filter(({ shards }) => shards !== shard.count),
     ({ shards }) => shards,
   )
   const whole = [...others].filter(([shards, parts]) => parts.length === shards).map(([, parts]) => parts)

@@ -3,7 +3,8 @@ import { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import { type OwnSlot, type OwnSlots, ownSlotsIn } from '../../../../outbox/inspect/ids/own-slots.js'
 import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
 import type { Receipt, Sink } from '../../../../plugin.js'
-import { byTime, type Shard, shardNamed } from '../../../../tasks/slot.js'
+import { nameOfShard, type Shard, shardNamed } from '../../../../tasks/shard.js'
+import { byTime } from '../../../../tasks/slot.js'
 import { judgeByReceipt, servedUnknown } from './by-receipt.js'
 import { idsBySlot, judge, lacking, notThere, type Verified } from './judge.js'
 import { scan } from './scan.js'
@@ -76,7 +77,7 @@ export async function compare(sink: Sink, which: Which, listed: Listed | undefin
   const all = [...slots, ...told].toSorted((one, other) => byTime(other.slot, one.slot)) // the newest first
   const isNone = slot !== undefined && all.length === 0
   return {
-    slots: isNone ? [notThere(slot, receipts.all, sinkSlots, { own: shard.join('/'), isSharded })] : all,
+    slots: isNone ? [notThere(slot, receipts.all, sinkSlots, { own: nameOfShard(shard), isSharded })] : all,
     own: known,
     entries: scanned.entries,
     elsewhere: sinkSlots.served.map((receipt) => receipt.slot),
@@ -101,7 +102,7 @@ function withOtherShards(
   { slot, shard }: OwnSlot,
   { begun, receipts, isLatest }: Pick<InSink, 'begun'> & { receipts: readonly Receipt[]; isLatest: boolean },
 ): Verified {
-  const incomplete = begun.find((other) => other.slot === slot && other.shards === shardNamed(shard)[1])
+  const incomplete = begun.find((other) => other.slot === slot && other.shards === shardNamed(shard).count)
   if (!incomplete || (judged.state !== 'same' && judged.state !== 'unproven')) return judged
   const isStoodInFor = (index: number): boolean =>
     receipts.some(

@@ -5,7 +5,7 @@ import { ConfigurationError, DifferentError, type OwmError, UsageError } from '.
 import { redeliverableMs } from '../../../../outbox/chain/lost.js'
 import { lastRunIn } from '../../../../outbox/inspect/ids/own-slots.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
-import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/slot.js'
+import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/shard.js'
 import type { Done } from '../../../command.js'
 import { onTimeIn, type Surroundings, sourceOf } from '../../../compose.js'
 import { slotNamed } from '../../../flags.js'
@@ -112,9 +112,7 @@ async function comparedAgain(attempt: () => Promise<Compared>): Promise<Compared
 
 /** The configured shard, or else the one that the outbox served last. */
 async function shardOfOutbox(path: string, { settings }: Loaded, env: Surroundings['env']): Promise<Shard> {
-  const chosen = chosenShard(settings, env)
-  if (chosen) return [chosen.index, chosen.count]
-  return shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
+  return chosenShard(settings, env) ?? shardOf((await lastRunIn(path, undefined))?.run.sourceDigest ?? '')
 }
 
 /** The list's task ids for the slot, or for the newest one. Throws UsageError if the outbox has another shard. */
