@@ -29,6 +29,25 @@ test('the slot that an outbox before it served does not come again, those after 
   expect(await scene.admin.xlen(stream)).toBe(40)
 })
 
+test('a slot that this outbox missed, its list too short, and another one served meanwhile does not come again', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  expect((await produce(scene, '10')).code).toBe(0)
+  const short = await produce(scene, '11', '--set', 'source.minLocations=20')
+  expect(short).toMatchObject({ code: 65, json: { sink: { delivered: 0 } } })
+  expect((await produce(scene, '11', '--outbox', './second.db')).json.sink.delivered).toBe(10)
+  const again = await produce(scene, '11')
+  expect(again, again.stderr).toMatchObject({ code: 0, json: { sink: { delivered: 0 } } })
+  expect((await produce(scene, '12')).json.sink.delivered).toBe(10)
+  expect(await scene.admin.xlen(stream)).toBe(30)
+  const env = { OWM_TEST_NOW: '2026-11-23T12:20:00Z' }
+  const { json } = await scene.owmJson<VerifyResult>(['verify'], { node: clock, env })
+  expect(json.slots.map(({ slot, state }) => [slot.slice(11, 13), state])).toEqual([
+    ['12', 'same'],
+    ['11', 'elsewhere'],
+    ['10', 'same'],
+  ])
+})
+
 test('a slot whose tasks went with the stream is served again, and only that', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   for (const hour of ['10', '11']) expect((await produce(scene, hour)).json.sink.delivered).toBe(10)

@@ -66,9 +66,9 @@ async function receiptsOf(
 ): Promise<readonly Receipt[] | undefined> {
   const { pipeline, source, isSharded } = deps
   const { count: shards } = shardOf(source.digest)
-  // A run that is done but stored nothing proves nothing: the sink may have tasks of the slot, or none.
-  if (runs.some((run) => shardOf(run.sourceDigest).count === shards && (run.persisted > 0 || run.state !== 'done')))
-    return []
+  // A run that stored nothing proves nothing: the sink may have tasks of the slot, or none.
+  const isProof = ({ persisted, state }: RunRow): boolean => persisted > 0 || (state !== 'done' && state !== 'missed')
+  if (runs.some((run) => shardOf(run.sourceDigest).count === shards && isProof(run))) return []
   const receipts = await standingReceipts(slot, deps, contact)
   const other = receipts?.find((receipt) => receipt.shards !== shards)
   // guard: shards-the-same
@@ -118,8 +118,8 @@ async function hasLostReceipt(
 }
 
 /**
- * Whether, by the sink's receipt, another outbox has served a slot that this one's runs only cover. If so, the ledger
- * gets a row for it.
+ * Whether, by the sink's receipt, another outbox has served a slot that this one's runs only cover, or that it missed.
+ * If so, the ledger gets a row for it.
  */
 async function noteServedBefore(
   slot: string,
@@ -131,7 +131,7 @@ async function noteServedBefore(
   const own = ownReceipt(receipts, shardOf(source.digest))
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
-  if (runs.length === 0) {
+  if (runs.every(({ state }) => state === 'missed')) {
     // Its cadence is that of the run whose interval it lies in.
     const run = { source: source.name, sourceDigest: source.digest, namespace, cadence: null }
     await ledger.noteServed({ ...run, ...own })
