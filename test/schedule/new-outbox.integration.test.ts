@@ -29,7 +29,7 @@ test('the slot that an outbox before it served does not come again, those after 
   expect(await scene.admin.xlen(stream)).toBe(40)
 })
 
-test('a slot that this outbox missed, its list too short, and another one served meanwhile does not come again', async () => {
+test('a slot that this outbox missed, and that another one served meanwhile, does not come again', async () => {
   const scene = await redisScene({ count: 10, settings: { schedule } })
   expect((await produce(scene, '10')).code).toBe(0)
   const short = await produce(scene, '11', '--set', 'source.minLocations=20')
