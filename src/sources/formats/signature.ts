@@ -1,6 +1,7 @@
-/** Recognises types of files that owm doesn't read, by their first bytes. */
+/** Recognises types of files that owm doesn't read, by their first bytes, or their endings. */
+import { extname } from 'node:path'
 
-class Signature {
+export class Signature {
   readonly what: string
   readonly hint: string
 
@@ -27,6 +28,22 @@ const signatures: readonly (readonly [hex: string, is: Signature])[] = [
   ['50415231', new Signature('a Parquet file', 'Convert it to CSV or NDJSON, for example with DuckDB.')],
   ['25504446', new Signature('a PDF document', 'Get the list as CSV or JSON.')],
 ]
+
+const commented = new Signature(
+  'JSON with comments (JSON5, JSONC)',
+  'Make it plain JSON: without comments, single quotes and commas behind a last value.',
+)
+const toml = new Signature('a TOML document', 'Convert it to JSON or YAML.')
+const endings: Readonly<Record<string, Signature>> = { '.json5': commented, '.jsonc': commented, '.toml': toml }
+
+/** The type of a file by its ending. */
+export const signatureOfEnding = (path: string): Signature | undefined => endings[extname(path).toLowerCase()]
+
+/** The type of a text that is neither JSON nor YAML: of TOML, by a table's name above a key. */
+export function dialectOf(text: string): Signature | undefined {
+  if (/^\s*\/[/*]/.test(text)) return commented
+  return /^\s*\[{1,2}[\w.-]+\]{1,2}\s*\n\s*[\w-]+\s*=/.test(text) ? toml : undefined
+}
 
 const utf32 = new Signature('text in UTF-32', 'Make it UTF-8 first: `iconv -f UTF-32 -t UTF-8 FILE`.')
 /** A byte order mark, or zeros around the first two characters. */

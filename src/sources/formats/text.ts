@@ -5,7 +5,7 @@ import { createGunzip } from 'node:zlib'
 import { codeOf, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { damaged, maxRecord } from './records.js'
-import { signatureOf } from './signature.js'
+import { type Signature, signatureOf } from './signature.js'
 
 /** Candidates for a misspelt encoding. */
 const usualEncodings = [
@@ -94,8 +94,9 @@ async function* readable(
 }
 
 /** Throws ConfigurationError for the first bytes of a file that owm can't read. */
-export function refuseForeign(head: Buffer, name: string): void {
-  const found = signatureOf(head)
+export const refuseForeign = (head: Buffer, name: string): void => refuse(signatureOf(head), name)
+
+export function refuse(found: Signature | undefined, name: string): void {
   if (found) throw damaged(name, `is ${found.what}`, found.hint)
 }
 

@@ -11,6 +11,8 @@ import { elsewhere, entriesIn, layoutOf, listsIn } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
 import { damaged, misread, Placed, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
+import { dialectOf } from './signature.js'
+import { refuse } from './text.js'
 import { asWritten } from './written.js'
 
 /** The longest YAML list, in characters: its document takes about 80 times as much memory. */
@@ -35,7 +37,9 @@ export async function* readYaml(list: TextList, given: JsonOptions, mapping: Map
   const reader = new RecordReader(given, mapping, { title: titleOf(list.name), isGeoJson: false })
   const lineCounter = new yaml.LineCounter()
   const options = { lineCounter, merge: true, uniqueKeys: areSameKeys, logLevel: 'error' } as const
-  const documents = yaml.parseAllDocuments(await whole(list), options)
+  const text = await whole(list)
+  const documents = yaml.parseAllDocuments(text, options)
+  if (documents.some(({ errors }) => errors.length > 0)) refuse(dialectOf(text), list.name)
   const placed = new Placed<string>()
   let number = 0
   const lineOf = (node: Node): number | undefined =>

@@ -4,7 +4,8 @@ import { open, stat } from 'node:fs/promises'
 import { extname } from 'node:path'
 import { ConfigurationError, codeOf, TransientError, toError } from '../../errors/index.js'
 import { type Format, formats, type TextList } from '../formats/records.js'
-import { decoded, refuseForeign, unzipped } from '../formats/text.js'
+import { signatureOfEnding } from '../formats/signature.js'
+import { decoded, refuse, refuseForeign, unzipped } from '../formats/text.js'
 import { mustBeRegular } from '../regular-file.js'
 import type { Options } from './options.js'
 
@@ -44,6 +45,7 @@ export async function fileList(given: Options, path: string, signal: AbortSignal
   await mustBeReadable(path)
   const plain = path.replace(/\.gz$/i, '')
   const format = given.format ?? endings[extname(plain).slice(1).toLowerCase()]
+  if (format === undefined) refuse(signatureOfEnding(plain), path)
   if (format === undefined)
     throw new ConfigurationError(`The ending of ${path} doesn't say what format it has.`, {
       hint: `Set source.format to one of ${formats.join(', ')}.`,

@@ -244,6 +244,7 @@ describe('CSV', () => {
     ['delimiters behind the rows only', 'name,lat,lon\nA,1,2,,\nB,1,2\n', ['A', 'B']],
     ['rows without a value', 'name;lat;lon\n;;\nA;1;2\n  ;  ;\n"";"";""\n', ['A']],
     ['a mark of the byte order in the midst', 'name,lat,lon\n\ufeffA,1,2\n', ['A']],
+    ['one before a quote', 'name,lat,lon\n"A",1,2\n\ufeff"B","1","2"\n\ufeff"C\n\ufeff","1","2"\n', ['A', 'B', 'C']],
     ['\\N', 'name,state,lat,lon\nA,\\N,1,2\n', ['A']],
   ])('%s', async (_, rows, cities) => {
     const { locations, reasons } = await read('list.csv', rows)

@@ -172,7 +172,9 @@ export class Table {
     const state = this.#state
     const { comment } = this.#terms.given
     for (let left = linesATurn; left > 0 && state.at < state.waiting.length; left--) {
-      const raw = state.waiting[state.at++] ?? ''
+      const line = state.waiting[state.at++] ?? ''
+      // A byte order mark shows where files were joined.
+      const raw = state.open.length === 0 && line.startsWith('\ufeff') ? line.slice(1) : line
       state.line++
       if (state.open.length === 0 && comment !== undefined && raw.startsWith(comment)) continue
       const quotes = this.#quotesIn(raw)

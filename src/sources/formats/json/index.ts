@@ -8,7 +8,8 @@ import { untilOtherHeader } from '../header.js'
 import { elsewhere } from '../layout.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
 import { damaged, maxRecord, misread, NoRecord, Placed, type Records, type TextList, titleOf } from '../records.js'
-import { joined, merged } from '../text.js'
+import { dialectOf } from '../signature.js'
+import { joined, merged, refuse } from '../text.js'
 import { asWritten, oddNumbers } from '../written.js'
 import { type Element, Elements } from './elements.js'
 import { jsonHint, mustBeEmpty, noList, type Outline, onlyOne, outlineOf } from './outline.js'
@@ -24,7 +25,8 @@ export async function* readJson(list: TextList, given: JsonOptions, mapping: Map
   const title = titleOf(list.name)
   const reader = new RecordReader(given, mapping, { title, isGeoJson: list.format === 'geojson' })
   const first = await firstCharacter(list)
-  if (first.character !== '[' && first.character !== '{') throw await notJson(list, first)
+  refuse(dialectOf(first.head), list.name)
+  if (first.character !== '[' && first.character !== '{') throw notJson(list, first)
   const outline = first.character === '{' && list.again ? await outlineOf(list) : undefined
   if (outline) checkTold(outline.told, title)
   if (given.layout === 'columns') return yield await inColumns(list, given, reader)
@@ -47,15 +49,16 @@ const onePlace = (record: Location | Malformed | undefined): Records => ({
 
 interface First {
   readonly character: string
+  /** The first part of the text, up to that character at least. */
+  readonly head: string
   readonly text: AsyncGenerator<string>
 }
 
-async function notJson({ name }: TextList, { character, text }: First): Promise<Error> {
+function notJson({ name }: TextList, { character, head }: First): Error {
   if (character === '') return damaged(name, 'is empty: it ends before its array does', jsonHint)
   if (character === '\u001e') return damaged(name, 'is a GeoJSON text sequence', 'Set source.format to ndjson.')
-  const { value = '' } = await text.next()
   // A table has a delimiter in its first line, and a second line.
-  const isTable = /^[^\n]*[,;\t|][^\n]*\n/.test(value.trimStart())
+  const isTable = /^[^\n]*[,;\t|][^\n]*\n/.test(head.trimStart())
   return damaged(name, "isn't an array", isTable ? 'It looks like CSV: set source.format to csv (or tsv).' : jsonHint)
 }
 
@@ -67,7 +70,8 @@ async function firstCharacter(list: TextList): Promise<First> {
     if (!head.done) yield head.value
     yield* text
   }
-  return { character: head.done ? '' : (head.value.trimStart()[0] ?? ''), text: all() }
+  const begin = head.done ? '' : head.value
+  return { character: begin.trimStart()[0] ?? '', head: begin, text: all() }
 }
 
 /**
