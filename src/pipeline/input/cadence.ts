@@ -113,10 +113,15 @@ export function rhythms(cadence: Cadence): RhythmOf {
   return (location, place, digits) => {
     const every = everyOf(location, place)
     if (every === undefined || every instanceof Rejection) return every
-    // In whole seconds, as times are written.
-    const share = cadence.spread ? phaseShare(digits ?? spreadDigits(place.key)) : 0
-    return { every, phase: Math.floor((share * every) / 1_000) * 1_000 }
+    return rhythmEvery(every, cadence, digits ?? spreadDigits(place.key))
   }
+}
+
+/** @param digits of its place */
+export function rhythmEvery(every: number, { spread }: Pick<Cadence, 'spread'>, digits: string): Rhythm {
+  const share = spread ? phaseShare(digits) : 0
+  // In whole seconds, as times are written.
+  return { every, phase: Math.floor((share * every) / 1_000) * 1_000 }
 }
 
 function ownEvery(value: unknown, field: string | undefined): number | Rejection {
