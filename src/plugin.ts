@@ -352,7 +352,7 @@ export interface Sink {
   entries?(first?: string, last?: string): AsyncIterable<Entry>
   /** What each consumer group did with an entry. Reads only. */
   readings?(entry: string): Promise<readonly Reading[]>
-  /** Reads only; with `isQuick`, whatever would have to be counted is null. */
+  /** Reads only; with `isQuick`, what would take long to count is null. */
   inspect?(isQuick?: boolean): Promise<SinkPicture>
   close?(): Promise<void>
 }

@@ -111,6 +111,49 @@ describe('redis-stream', () => {
     expect(await (await open('t')).inspect?.()).toMatchObject({ entries: 1, groups: [{ name: 'late', lag: 1 }] })
   })
 
+  it.each([false, true])('… nor once the group has gone on; quick: %s', async (isQuick) => {
+    const { client } = redis()
+    await client.del('l')
+    const read = (count: number): Promise<unknown> =>
+      client.xreadgroup('GROUP', 'late', 'w', 'COUNT', count, 'STREAMS', 'l', '>')
+    const add = async (from: number, to: number): Promise<void> => {
+      for (let number = from; number <= to; number++) await client.xadd('l', `${number}-0`, 'data', task(number))
+    }
+    await client.xgroup('CREATE', 'l', 'late', '0', 'MKSTREAM')
+    await add(1, 20)
+    await read(5)
+    await client.xtrim('l', 'MAXLEN', 8)
+    const sink = await open('l')
+    const lag = async (): Promise<unknown> => (await sink.inspect?.(isQuick))?.groups[0]?.lag
+    expect(await lag()).toBe(8)
+    await read(2)
+    expect(await lag()).toBe(6)
+    await read(20)
+    expect(await client.xinfo('GROUPS', 'l'), "Redis' own lag").toEqual([expect.arrayContaining(['lag', 7])])
+    expect(await lag()).toBe(0)
+    await add(21, 24)
+    expect(await lag()).toBe(4)
+    await client.xdel('l', '22-0')
+    expect(await client.xinfo('GROUPS', 'l'), 'Redis knows no lag').toEqual([expect.arrayContaining(['lag', null])])
+    expect(await lag()).toBe(3)
+  })
+
+  it('a start counts as far back as takes no time, and then takes the word of Redis', async () => {
+    const line = redis().client.pipeline()
+    for (let number = 1; number <= 12_000; number++) line.xadd('q', `${number}-0`, 'data', '{}')
+    await line.exec()
+    await redis().client.xgroup('CREATE', 'q', 'late', '0')
+    await redis().client.xreadgroup('GROUP', 'late', 'w', 'COUNT', 1, 'STREAMS', 'q', '>')
+    await redis().client.xtrim('q', 'MAXLEN', 11_500)
+    await redis().client.xreadgroup('GROUP', 'late', 'w', 'COUNT', 1, 'STREAMS', 'q', '>')
+    const sink = await open('q')
+    expect((await sink.inspect?.())?.groups[0]?.lag).toBe(11_499)
+    expect(await sink.inspect?.(true)).toMatchObject({ entriesPerMinute: null, groups: [{ lag: 11_500 }] })
+    await redis().client.xdel('q', '600-0')
+    expect((await sink.inspect?.())?.groups[0]?.lag).toBe(11_498)
+    expect((await sink.inspect?.(true))?.groups[0]?.lag).toBeNull()
+  })
+
   it('looks at hundreds of groups', async () => {
     await redis().client.xadd('g', '1-0', 'data', task(1))
     for (let group = 0; group < 300; group++) await redis().client.xgroup('CREATE', 'g', `group-${group}`, '0')

@@ -16,6 +16,9 @@ const pageSize = 1_000
 /** At most this many are read to count them: as many as a stream has with the default bound. */
 const mostCounted = 100_000
 
+/** The same for a start, which shows its metrics at its end. */
+const mostCountedQuickly = 10_000
+
 const hourMs = 3_600_000
 const minuteMs = 60_000
 
@@ -86,14 +89,13 @@ export async function pictureOf(
 ): Promise<SinkPicture> {
   const length = await connection.ask((redis) => redis.xlen(stream))
   if (typeof length !== 'number') throw unexpected(length)
-  const groups = await connection.ask((redis) => groupsOf(redis, stream))
-  const counted = isQuick ? notCounted : await count(connection, stream, groups, now)
+  const groups = await countedGroupsOf(connection, stream, isQuick ? mostCountedQuickly : mostCounted)
   return {
     entries: length,
     bound: maxLength,
     whenFull: onFull,
-    entriesPerMinute: counted.perMinute,
-    groups: await Promise.all(groups.map((group) => groupPicture(connection, stream, group, counted))),
+    entriesPerMinute: isQuick ? null : await perMinute(connection, stream, now),
+    groups: await Promise.all(groups.map((group) => groupPicture(connection, stream, group))),
   }
 }
 
@@ -102,71 +104,90 @@ export interface Group {
   readonly name: string
   readonly pending: number
   readonly delivered: string
-  /** Null before Redis 7, and after entries ahead of it were deleted one by one. */
+  /** How many entries it hasn't read; null if only counting can tell. */
   readonly lag: number | null
+  /** At most that many; null before Redis 7, and after entries ahead of it were deleted one by one. */
+  readonly lagAtMost: number | null
   /** Null before Redis 7, and for a group that was made at an entry until it reads. */
   readonly read: number | null
 }
 
-export async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
-  const [infos, length] = await Promise.all([
+async function groupsOf(redis: Redis, stream: string): Promise<Group[]> {
+  const [infos, at] = await Promise.all([
     infosOf(() => redis.xinfo('GROUPS', prefixed(redis, stream))),
-    redis.xlen(stream),
+    streamOf(redis, stream),
   ])
-  // Redis also counts entries that were trimmed before the group read them.
-  const capped = (lag: number | null): number | null => (lag === null ? null : Math.min(lag, length))
-  return infos.map((info) => ({
-    name: String(info.get('name')),
-    pending: Number(info.get('pending')),
-    delivered: String(info.get('last-delivered-id')),
-    lag: capped(numberOrNull(info.get('lag'))),
-    read: numberOrNull(info.get('entries-read')),
-  }))
+  return infos.map((info) => {
+    const delivered = String(info.get('last-delivered-id'))
+    const said = numberOrNull(info.get('lag'))
+    const lagAtMost = said === null ? null : Math.min(said, at.length)
+    const hasAll = at.first !== null && isAfter(at.first, delivered)
+    // Redis also counts what was removed before the group read it, for good, even once it has read all of the rest.
+    const isExact = lagAtMost === 0 || at.added === at.length
+    return {
+      name: String(info.get('name')),
+      pending: Number(info.get('pending')),
+      delivered,
+      lag: hasAll ? at.length : isExact ? lagAtMost : null,
+      lagAtMost,
+      read: numberOrNull(info.get('entries-read')),
+    }
+  })
 }
 
-interface Counted {
-  readonly perMinute: number | null
-  /** The last entry that a group has read -> how many follow it; missing if that is too far back to count. */
-  readonly behind: ReadonlyMap<string, number>
-}
-
-const notCounted: Counted = { perMinute: null, behind: new Map() }
-
-/** Counts back from the newest entry, to an hour ago and to what the groups of unknown lag have read last. */
-async function count(connection: Connection, stream: string, groups: readonly Group[], now: number): Promise<Counted> {
-  const behind = new Map<string, number>()
+/** The groups; what they haven't read is counted where Redis doesn't know, among the newest entries, at most `most`. */
+export async function countedGroupsOf(connection: Connection, stream: string, most = mostCounted): Promise<Group[]> {
+  const groups = await connection.ask((redis) => groupsOf(redis, stream))
   const open = new Set(groups.flatMap(({ lag, delivered }) => (lag === null ? delivered : [])))
-  let [seen, ofHour, oldest] = [0, 0, now]
+  const behind = await countBehind(connection, stream, open, most)
+  return groups.map((group) => ({ ...group, lag: group.lag ?? behind.get(group.delivered) ?? group.lagAtMost }))
+}
+
+/** Entry -> how many follow it; missing where they are more than `most`. Counts back from the newest one. */
+async function countBehind(
+  connection: Connection,
+  stream: string,
+  entries: ReadonlySet<string>,
+  most: number,
+): Promise<ReadonlyMap<string, number>> {
+  const behind = new Map<string, number>()
+  const open = new Set(entries)
+  if (open.size === 0) return behind
+  let seen = 0
   for await (const page of pagesBack(connection, stream)) {
     for (const [id] of page) {
-      for (const delivered of open) {
-        if (isAfter(id, delivered)) continue
-        behind.set(delivered, seen)
-        open.delete(delivered)
+      for (const entry of open) {
+        if (isAfter(id, entry)) continue
+        behind.set(entry, seen)
+        open.delete(entry)
       }
       seen++
-      if (timeOf(id) <= now - hourMs) continue
+    }
+    if (open.size === 0 || seen >= most) return behind
+  }
+  // These are gone: all entries follow them.
+  for (const entry of open) behind.set(entry, seen)
+  return behind
+}
+
+/** Entries per minute over the last hour, or over as much of it as can be counted. */
+async function perMinute(connection: Connection, stream: string, now: number): Promise<number> {
+  let [ofHour, oldest] = [0, now]
+  for await (const page of pagesBack(connection, stream)) {
+    for (const [id] of page) {
+      if (timeOf(id) <= now - hourMs) return ofHour / 60
       ofHour++
       oldest = timeOf(id)
     }
-    const [last] = page.at(-1) ?? []
-    const isWhole = last === undefined || timeOf(last) <= now - hourMs
-    if (isWhole && open.size === 0) return { perMinute: ofHour / 60, behind }
-    if (seen >= mostCounted) return { perMinute: isWhole ? ofHour / 60 : rate(ofHour, now - oldest), behind }
+    if (ofHour >= mostCounted) return ofHour / Math.max(1, Math.min(60, (now - oldest) / minuteMs))
   }
-  // What these have read last is gone: all entries are ahead of them.
-  for (const delivered of open) behind.set(delivered, seen)
-  return { perMinute: ofHour / 60, behind }
+  return ofHour / 60
 }
-
-/** Entries per minute, if not all of the hour could be counted. */
-const rate = (entries: number, withinMs: number): number => entries / Math.max(1, Math.min(60, withinMs / minuteMs))
 
 export async function groupPicture(
   connection: Connection,
   stream: string,
   { name, pending, delivered, lag }: Group,
-  { behind }: Pick<Counted, 'behind'>,
 ): Promise<GroupPicture> {
   return connection.ask(async (redis) => {
     const [[next] = [], consumers] = await Promise.all([
@@ -176,7 +197,7 @@ export async function groupPicture(
     return {
       name,
       pending,
-      lag: lag ?? behind.get(delivered) ?? null,
+      lag,
       oldestUnread: next ? { id: next[0], at: timeOf(next[0]) } : null,
       consumers: consumers.map((info) => ({
         name: String(info.get('name')),
@@ -226,12 +247,26 @@ function infoOf(words: unknown): Info {
   return info
 }
 
-/** Entries that were ever added to a stream, 0 if it doesn't exist; null before Redis 7. */
-export async function addedTo(redis: Redis, stream: string): Promise<number | null> {
+interface StreamInfo {
+  readonly length: number
+  /** Entries that were ever added to it; null before Redis 7. */
+  readonly added: number | null
+  /** Its first entry; null if it is empty. */
+  readonly first: string | null
+}
+
+/** Without an entry, and none ever added, if it doesn't exist. */
+export async function streamOf(redis: Redis, stream: string): Promise<StreamInfo> {
   try {
-    return numberOrNull(infoOf(await redis.xinfo('STREAM', prefixed(redis, stream))).get('entries-added'))
+    const info = infoOf(await redis.xinfo('STREAM', prefixed(redis, stream)))
+    const first = info.get('first-entry')
+    return {
+      length: Number(info.get('length')),
+      added: numberOrNull(info.get('entries-added')),
+      first: Array.isArray(first) ? String(first[0]) : null,
+    }
   } catch (error) {
-    if (isMissingKey(error)) return 0
+    if (isMissingKey(error)) return { length: 0, added: 0, first: null }
     throw error
   }
 }

@@ -4,7 +4,7 @@ import { age, count, plural } from '../../../words.js'
 import type { Connection } from '../connection/index.js'
 import type { Keys } from '../keys.js'
 import type { Settings } from '../options.js'
-import { addedTo, type Group, groupPicture, groupsOf, isAfter } from '../picture.js'
+import { countedGroupsOf, type Group, groupPicture, isAfter, streamOf } from '../picture.js'
 import { attempt, commands, fine, judged } from './verdict.js'
 
 /** A stream this many times as long as its bound has no bound elsewhere, or another one. */
@@ -38,8 +38,8 @@ export async function streamChecks(
 /** Whether it is the stream that owm has added to: a new one has had fewer entries (`look` in scripts/prelude). */
 async function tasksCheck(connection: Connection, { stream, mark }: Keys): Promise<readonly Diagnosis[]> {
   return attempt(['redis-tasks'], async () => {
-    const [had, added] = await connection.ask((redis) =>
-      Promise.all([redis.hget(mark, 'added'), addedTo(redis, stream)]),
+    const [had, { added }] = await connection.ask((redis) =>
+      Promise.all([redis.hget(mark, 'added'), streamOf(redis, stream)]),
     )
     const isGone = added !== null && added < Number(had ?? 0)
     const gone = `entries of ${stream}: ${count(added ?? 0)} ever; ${count(Number(had))} when owm last added to it`
@@ -60,10 +60,8 @@ async function groupChecks(
   now: number,
 ): Promise<readonly Diagnosis[]> {
   return attempt(['redis-no-group', 'redis-unread', 'redis-abandoned-group', 'redis-late-group'], async () => {
-    const groups = await connection.ask((redis) => groupsOf(redis, stream))
-    const pictures = await Promise.all(
-      groups.map((group) => groupPicture(connection, stream, group, { behind: new Map() })),
-    )
+    const groups = await countedGroupsOf(connection, stream)
+    const pictures = await Promise.all(groups.map((group) => groupPicture(connection, stream, group)))
     const isUnread = length > 0 && groups.length === 0
     return [
       judged(
