@@ -118,6 +118,12 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['owner-refused', never, 'outbox/owner.integration', "another configuration's outbox"],
   ['pages-in-place', '', 'sources/http/shifts.integration', 'the order is another'],
   ['place-entry', '', 'faults/protocol/place', ''],
+  [
+    'postgres-id-taken',
+    (guard) => guard.replace('!isIdTaken(error) && ', ''),
+    'sinks/postgres/refusals.integration',
+    'a sequence',
+  ],
   ['postgres-hidden', '', 'sinks/postgres/readers.integration', 'row-level security'],
   ['postgres-attached', '', 'plugins/conformance-postgres.integration', 'a table if it attaches: refuses an older'],
   ['postgres-epoch', '', 'sinks/postgres/losses.integration', 'has attached since'],

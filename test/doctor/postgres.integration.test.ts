@@ -65,6 +65,25 @@ it('tables that somebody changed; a TRUNCATE that nobody would notice', async ()
   expectFound(await doctor(cwd), 78, 'postgres-tables', 'postgres-truncate')
 })
 
+it('ids that come again, and a column of another type', async () => {
+  const cwd = await folderFor({ table: 'doctor_e' })
+  await owm(['produce'], { cwd })
+  const next = (sql: string): Promise<unknown> => server.query(`SELECT setval('doctor_e_id_seq', ${sql}) FROM doctor_e`)
+  for (const ahead of ['max(id)', 'max(id) + 1, false']) {
+    await next(ahead)
+    expectFound(await doctor(cwd), 0)
+  }
+  for (const behind of ['max(id), false', '1, false']) {
+    await next(behind)
+    expectFound(await doctor(cwd), 78, 'postgres-ids')
+  }
+  await server.query('ALTER TABLE doctor_e ALTER COLUMN task_id TYPE text')
+  const ran = await doctor(cwd)
+  expectFound(ran, 78, 'postgres-ids', 'postgres-tables')
+  expect(ran.stdout).toContain('compare them with the SQL')
+  expect(ran.stdout).not.toContain('graphile-worker 0.16')
+})
+
 it('a table that a crash of the server would empty', async () => {
   const cwd = await folderFor({ table: 'doctor_c' })
   await owm(['produce'], { cwd })

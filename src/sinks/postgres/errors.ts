@@ -8,6 +8,7 @@ import {
   sqlStateOf,
 } from '../../databases/failures.js'
 import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
+import { quoted } from './tables.js'
 
 /** SQLSTATEs, or their beginnings, that a retry can't fix, each with what to do. */
 const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
@@ -23,11 +24,10 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
       'docs/sinks.md has the SQL ("PostgreSQL").',
   ],
   [
-    /^(42703|42P10|42804|42809|23502|428C9)$/,
+    /^(42703|42P10|42804|42809|42883|23502|428C9)$/,
     "The tables aren't as owm makes them: compare them with the SQL in docs/sinks.md, or name another sink.table.",
   ],
   [/^(42P01|3F000)$/, 'Name a schema that is there in sink.table, or make it; names are taken as they are written.'],
-  [/^42883$/, 'graphile-worker 0.16 or newer is expected: `npx graphile-worker --schema-only` brings its schema up.'],
   [/^0A000$/, 'A rule on the table may stand in the way of INSERT: drop it (DROP RULE), or name another sink.table.'],
   [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
   [
@@ -102,6 +102,15 @@ const functionHint =
   'The line names a function, of a trigger on the table or of an extension: fix it, give it the right that it ' +
   'lacks, or drop the trigger; the tasks wait in the outbox.'
 
+/** What owm uses of graphile-worker's schema, in a message that a function or a type is missing. */
+const isOfJobs = (error: unknown): boolean =>
+  /^42(883|704)$/.test(sqlStateOf(error)) && /add_jobs|job_spec/.test(driverErrorOf(error).message)
+const jobsHint = 'graphile-worker 0.16 or newer is expected: `npx graphile-worker --schema-only` brings its schema up.'
+
+/** Sets the sequence behind the ids of a table, whose name is quoted. */
+export const setvalSql = (table: string): string =>
+  `SELECT setval(pg_get_serial_sequence('${table.replaceAll("'", "''")}', 'id'), max(id)) FROM ${table}`
+
 /** An error of the driver or the database as one of owm's own; `title` names the server without credentials. */
 export function classed(thrown: unknown, title: string): OwmError {
   if (isOwmError(thrown)) return thrown
@@ -118,7 +127,7 @@ export function classed(thrown: unknown, title: string): OwmError {
   if (cannotBeUnique.test(error.message))
     return new ConfigurationError(message, { hint: hintIn(lasting, '42P10'), cause: error })
   const isWrong = !isPassing(state) && (isLasting(error) || hintIn(lasting, state) !== undefined)
-  const special = isOfPolicy(error) ? policyHint : where !== undefined ? functionHint : undefined
+  const special = specialHint(error, where)
   if (isWrong) {
     const hint = special ?? hintIn(lasting, state) ?? 'Correct sink.url, or look at the database.'
     return new ConfigurationError(message, { hint, cause: error })
@@ -127,18 +136,37 @@ export function classed(thrown: unknown, title: string): OwmError {
   return new TransientError(message, { hint, cause: error })
 }
 
-/** The server's function that raised the error: unlike the message, it isn't translated. */
-function routineOf(thrown: unknown): string {
-  const error = driverErrorOf(thrown)
-  return 'routine' in error && typeof error.routine === 'string' ? error.routine : ''
+/** What to do about an error whose state means something else, too. */
+function specialHint(error: Error, where: string | undefined): string | undefined {
+  if (isOfPolicy(error)) return policyHint
+  if (where !== undefined) return functionHint
+  if (isOfJobs(error)) return jobsHint
+  if (!isIdTaken(error)) return undefined
+  const table = ['schema', 'table'].map((key) => quoted(wordIn(error, key))).join('.')
+  return (
+    "The sequence of the table's ids is behind its rows, as in a copy or on a former replica. Let its owner run: " +
+    `${setvalSql(table)}; then \`owm flush\`.`
+  )
 }
+
+/** A field of an error, '' if it has none: https://www.postgresql.org/docs/current/protocol-error-fields.html */
+function wordIn(thrown: unknown, key: string): string {
+  const value: unknown = Reflect.get(driverErrorOf(thrown), key)
+  return typeof value === 'string' ? value : ''
+}
+
+/** The server's function that raised the error: unlike the message, it isn't translated. */
+const routineOf = (thrown: unknown): string => wordIn(thrown, 'routine')
 
 /** The function in which a statement failed, such as a trigger's, with its line; undefined outside of any. */
 function functionIn(thrown: unknown): string | undefined {
-  const error = driverErrorOf(thrown)
-  const lines = 'where' in error && typeof error.where === 'string' ? error.where.split('\n') : []
+  const lines = wordIn(thrown, 'where').split('\n')
   return lines.findLast((line) => line.includes('PL/'))
 }
+
+/** Whether the sequence gave an id that a row has. (The words of the detail are translated, the column isn't.) */
+const isIdTaken = (error: unknown): boolean =>
+  sqlStateOf(error) === '23505' && wordIn(error, 'detail').includes('(id)=(') && functionIn(error) === undefined
 
 /** Whether a table or schema of the statement itself is missing, rather than one that a trigger refers to. */
 export const isMissing = (error: unknown): boolean =>
@@ -156,7 +184,8 @@ export const isAboutTasks = (error: unknown): boolean =>
  * language, or RAISE with one of the server's states.
  */
 export const mayBeAboutTasks = (error: unknown): boolean =>
-  /^(09|2[0137F]|3[89])/.test(sqlStateOf(error)) ||
+  // guard: postgres-id-taken
+  (!isIdTaken(error) && /^(09|2[0137F]|3[89])/.test(sqlStateOf(error))) ||
   isOfPolicy(error) ||
   (routineOf(error) === 'exec_stmt_raise' && !isPassing(sqlStateOf(error)))
 

@@ -101,6 +101,23 @@ describe('one task of many', () => {
 })
 
 describe('all of them', () => {
+  it('a sequence that is behind the rows, with gaps between these: as it says, they are delivered', async () => {
+    const table = `t${++made}`
+    const { sink, caller } = await placed({ url: server.url, table })
+    await caller.deliver(sink, 0, 2)
+    await server.query(`DELETE FROM ${table} WHERE id = 1`)
+    await server.query(`SELECT setval(pg_get_serial_sequence('${table}', 'id'), 1, false)`)
+    const name = `"public"."${table}"`
+    const sql = `SELECT setval(pg_get_serial_sequence('${name}', 'id'), max(id)) FROM ${name}`
+    await expect(caller.deliver(sink, 2, 5)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      message: expect.stringContaining('_pkey'),
+      hint: expect.stringContaining(sql),
+    })
+    await server.query(sql)
+    expect(await caller.deliver(sink, 2, 5)).toEqual(['delivered', 'delivered', 'delivered'])
+  })
+
   const wrong: [string, { more?: string; body?: string }][] = [
     ['NOT NULL', { more: ', owner text NOT NULL' }],
     ['a foreign key', { more: ", town text NOT NULL DEFAULT 'Bad' REFERENCES known (city)" }],

@@ -68,6 +68,13 @@ export const checks = {
     todo: 'GRANT the role what the line names.',
     exitCode: 78,
   },
+  'postgres-ids': {
+    about:
+      "whether the sequence of the table's ids is ahead of its rows (in a copy, or on a former replica, it isn't)",
+    why: 'A task gets an id that is taken: a run stops with 78.',
+    todo: 'Let the owner of the table set the sequence (setval) to the greatest id; then `owm flush`.',
+    exitCode: 78,
+  },
   'postgres-truncate': {
     about: 'whether owm hears of a TRUNCATE of the tasks',
     why: 'Without the trigger, tasks that somebody empties out of the table are not delivered again.',

@@ -41,7 +41,7 @@ const skippedBecause = (diagnoses: readonly Diagnosis[]): string =>
 /** The checks that apply to tasks in a table, or to jobs. */
 const codesFor = ({ queue }: Settings): string[] =>
   Object.keys(checks).filter((code) =>
-    queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate',
+    queue === undefined ? !code.startsWith('graphile-') : code !== 'postgres-truncate' && code !== 'postgres-ids',
   )
 
 function tlsCheck({ isEncrypted, passwordGoesTo: host }: Connection): Diagnosis {

@@ -4,8 +4,8 @@ import { withHint } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
-import { isMissing } from '../errors.js'
-import { addSql } from '../statements/add.js'
+import { isMissing, setvalSql } from '../errors.js'
+import { addSql, newestIn } from '../statements/add.js'
 import { nonPermanentSql, relationsOf } from '../statements/permanent.js'
 import { type Examined, judged } from './verdict.js'
 
@@ -18,7 +18,12 @@ export async function placeChecks(parts: Examined, patient: Patient): Promise<Di
   const tables = await tablesChecks(parts)
   // A missing right is reported already.
   const isReported = tables.some(({ verdict }) => verdict === 'wrong')
-  const others = compact(isTable && truncateCheck(parts), permanentCheck(parts), fencesCheck(parts, patient))
+  const others = compact(
+    isTable && truncateCheck(parts),
+    isTable && idsCheck(parts),
+    permanentCheck(parts),
+    fencesCheck(parts, patient),
+  )
   const asked = await Promise.allSettled(others)
   const more = asked.flatMap((one) => {
     if (one.status === 'rejected' && !isReported) throw one.reason
@@ -73,7 +78,7 @@ async function tablesChecks(parts: Examined): Promise<Diagnosis[]> {
   } catch (error) {
     return sqlStateOf(error) === '42501'
       ? [judged('postgres-rights', true, withHint(error)), judged('postgres-tables', false, 'they are there')]
-      : [rights, judged('postgres-tables', true, withHint(error))]
+      : [rights, judged('postgres-tables', true, withHint(error), 'Do what the line says; then `owm flush`.')]
   }
 }
 
@@ -82,6 +87,29 @@ async function truncateCheck({ connection, tables }: Examined): Promise<Diagnosi
   const sql = `SELECT 1 FROM pg_trigger WHERE tgrelid = to_regclass($1) AND tgtype & 32 <> 0 AND tgenabled <> 'D'`
   const [trigger] = await connection.read(sql, [tables.tasks])
   return judged('postgres-truncate', !trigger, trigger ? 'the trigger is there' : `${tables.tasks} has no such trigger`)
+}
+
+async function idsCheck({ connection, tables: { tasks } }: Examined): Promise<Diagnosis> {
+  const [sequence] = await connection.read(
+    "SELECT name, has_sequence_privilege(name, 'SELECT') AS may FROM pg_get_serial_sequence($1, 'id') AS name",
+    [tasks],
+  )
+  if (typeof sequence?.['name'] !== 'string') return judged('postgres-ids', false, 'they are not of a sequence')
+  if (sequence['may'] !== true) return judged('postgres-ids', false, 'this role may not read their sequence')
+  const [row] = await connection.read(
+    `SELECT next, newest FROM (
+       SELECT last_value + is_called::int AS next, (${newestIn(tasks)}) AS newest FROM ${sequence['name']}
+     ) AS at WHERE next <= newest`,
+  )
+  const found = row
+    ? `${tasks} has a row ${row['newest']}, its sequence gives ${row['next']} next`
+    : 'it is ahead of them'
+  return judged(
+    'postgres-ids',
+    row !== undefined,
+    found,
+    `Let the table's owner run: ${setvalSql(tasks)}; then \`owm flush\`.`,
+  )
 }
 
 async function permanentCheck(parts: Examined): Promise<Diagnosis> {
