@@ -35,6 +35,15 @@ test('a start serves the newest time however late it comes, and does not call it
   expect((await scheduleIn(cwd, '2026-11-23T09:30:00Z')).missed).toEqual([])
 })
 
+test('a slot that was read twice has what its last run read', async () => {
+  const cwd = await folderOf()
+  const slot = '2026-11-23T10:00:00Z'
+  for (const again of [[], ['--slot', slot]])
+    expect((await produce(cwd, '2026-11-23T10:20:00Z', ...again)).code).toBe(0)
+  const { slots } = await scheduleIn(cwd, '2026-11-23T10:30:00Z')
+  expect(slots).toMatchObject([{ slot, read: 3, rejected: 0, persisted: 3 }])
+})
+
 test('--dry-run shows the slot and the tasks that a start sends', async () => {
   const cwd = await folderOf()
   const dry = await produce(cwd, '2026-11-23T09:20:00Z', '--dry-run')

@@ -88,11 +88,12 @@ export async function slotsIn(path: string): Promise<SlotsSeen> {
   return seen ?? noSlots
 }
 
-/** The latest of a slot's runs, with the sums and the interval of all of them. */
+/** The latest of a slot's runs, with the interval and the tasks of all of them, and what each shard's last one read. */
 function wholeOf(ofSlot: readonly RunRow[]): RunRow[] {
   const persisted = sumOf(currentOf(ofSlot), (run) => run.persisted)
   const begins = ofSlot.flatMap(({ intervalFrom }) => intervalFrom ?? [])
   const intervalFrom = begins.length > 0 ? Math.min(...begins) : null
-  const read = sumOf(ofSlot, (run) => run.read)
+  const byShard = groupedBy(ofSlot, ({ sourceDigest }) => shardNameIn(sourceDigest))
+  const read = sumOf([...byShard.values()], (ofShard) => ofShard.at(-1)?.read ?? 0)
   return ofSlot.slice(-1).map((latest) => ({ ...latest, persisted, read, intervalFrom }))
 }
