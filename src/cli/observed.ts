@@ -76,13 +76,15 @@ export async function observed<Result extends Observable>(
 
 /** As much of an invalid configuration as can be read: its failure must be reported, too. */
 async function sectionsIn(configure: Configure): Promise<Loaded | undefined> {
-  const observing = ['metrics', 'notify', 'log']
-  for (const more of [['outbox', 'schedule', 'source'], ['outbox', 'schedule'], []]) {
-    const loaded = await configure([...observing, ...more]).catch(() => undefined)
-    if (loaded && more.length === 0) loaded.settings.outbox.path = ''
-    if (loaded) return loaded
+  const valid: string[] = []
+  let loaded: Loaded | undefined
+  for (const section of ['notify', 'metrics', 'log', 'outbox', 'schedule', 'source']) {
+    const more = await configure([...valid, section]).catch(() => undefined)
+    if (more) valid.push(section)
+    loaded = more ?? loaded
   }
-  return undefined
+  if (loaded && !valid.includes('outbox')) loaded.settings.outbox.path = ''
+  return loaded
 }
 
 /** One start, from the moment its configuration is known. */

@@ -2,17 +2,22 @@
 import { createRequire } from 'node:module'
 import { ConfigurationError, codeOf, toError } from '../errors/index.js'
 
-export const sqlite3 = load()
-
-/** For TypeORM, which would make it verbose: that costs a stack trace for each statement. */
-export const driver = {
-  ...sqlite3,
+/** TypeORM would make it verbose: that costs a stack trace for each statement. */
+const neverVerbose = (module: typeof import('sqlite3')) => ({
+  ...module,
   verbose() {
     return this
   },
+})
+
+let loaded: ReturnType<typeof neverVerbose> | undefined
+
+/** Loaded on first use: commands that open no database work without it. Throws ConfigurationError. */
+export function sqlite3(): ReturnType<typeof neverVerbose> {
+  loaded ??= neverVerbose(load())
+  return loaded
 }
 
-/** Throws ConfigurationError. */
 function load(): typeof import('sqlite3') {
   try {
     return createRequire(import.meta.url)('sqlite3')

@@ -51,7 +51,7 @@ export class FileLock {
   static async tryTake(path: string): Promise<FileLock | undefined> {
     await prepareLock(path)
     const connection = await new Promise<Connection>((resolve, reject) => {
-      const opened: Connection = new sqlite3.Database(path, sqlite3.OPEN_READWRITE, (error) =>
+      const opened: Connection = new (sqlite3().Database)(path, sqlite3().OPEN_READWRITE, (error) =>
         error ? reject(error) : resolve(opened),
       )
     })

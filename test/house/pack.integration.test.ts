@@ -50,8 +50,15 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }))
 
 it("says what to do where npm didn't run sqlite3's install script: npm 11 and newer need telling", async () => {
-  const failed: unknown = await runAsUser(owm, ['outbox', 'inspect']).catch((error) => error)
+  const cwd = await userFolder('without')
+  const [sink, hook] = [{ use: 'jsonl', path: './tasks.jsonl' }, { command: ['touch', 'told'] }]
+  const config = { source: { use: 'simulated-db' }, sink, notify: { on: { failure: [hook] } } }
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
+  const failed: unknown = await runAsUser(owm, ['produce'], cwd).catch((error) => error)
   expect(failed).toMatchObject({ code: 78, stdout: '', stderr: expect.stringMatching(/--allow-scripts=sqlite3/) })
+  // Whoever is told of failures is told of this one, and what needs no database works.
+  expect(await readdir(cwd)).toContain('told')
+  await runAsUser(owm, ['config', 'show'], cwd)
   // Where its prebuilt binary can't be downloaded, that script compiles for minutes: this clone has one.
   const binary = join('node_modules', 'sqlite3', 'build', 'Release', 'node_sqlite3.node')
   await cp(join(root, binary), join(installed, binary), { recursive: true })

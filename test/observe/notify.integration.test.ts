@@ -56,11 +56,12 @@ test('a check hears of each start: begun, succeeded, failed with its code; no ou
   for (const text of [first.stdout, first.stderr, shown.stdout, shown.stderr]) expect(text).not.toContain(check)
 
   // A plugin that isn't there, then a key that isn't known: there is nothing but the section to go by.
-  for (const wrong of [{ source: { use: './no-such.mjs' } }, { sorce: {} }, { outbox: { path: 7 } }]) {
+  const sections = [{ log: { format: 'text' } }, { metrics: { textfile: './owm.txt' } }, { outbox: { path: 7 } }]
+  for (const wrong of [{ source: { use: './no-such.mjs' } }, { sorce: {} }, ...sections]) {
     await configure(cwd, settings({ ping }, wrong))
     const refused = await owm(['produce'], noon)
     expect(refused).toMatchObject({ code: 78 })
-    expect(server.requests.at(-1)?.body).toMatch(/no-such|sorce|outbox\.path/)
+    expect(server.requests.at(-1)?.body).toMatch(/no-such|sorce|log\.format|metrics\.textfile|outbox\.path/)
     expect(pings(server).at(-1)).toBe('POST /78')
   }
   // Flags, too; a dry run and an owm that only looks tell nobody.

@@ -9,7 +9,7 @@ import { gunzip } from 'node:zlib'
 import { DataSource } from 'typeorm'
 import { expect, test } from 'vitest'
 import { silent } from '../../src/databases/silent.js'
-import { driver } from '../../src/databases/sqlite.js'
+import { sqlite3 } from '../../src/databases/sqlite.js'
 import { healthOf } from '../../src/outbox/inspect/health.js'
 import { lastRunIn, ownSlotsIn } from '../../src/outbox/inspect/ids/own-slots.js'
 import { storyIn } from '../../src/outbox/inspect/ids/story.js'
@@ -36,7 +36,7 @@ async function outboxOf(version: number): Promise<string> {
   const database = join(await temporaryFolder(), 'outbox.db')
   const packed = await readFile(join(import.meta.dirname, 'fixtures', '1', 'eventful.db.gz'))
   await writeFile(database, await promisify(gunzip)(packed), { mode: 0o600 })
-  const steps = { entities: [], migrations: migrations.slice(0, version), driver, logger: silent }
+  const steps = { entities: [], migrations: migrations.slice(0, version), driver: sqlite3(), logger: silent }
   const source = await new DataSource({ type: 'sqlite', database, ...steps }).initialize()
   await source.runMigrations({ transaction: 'all' })
   await source.destroy()

@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { DataSource, type DataSourceOptions } from 'typeorm'
 import { silent } from '../../databases/silent.js'
-import { driver, sqlite3 } from '../../databases/sqlite.js'
+import { sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
 import { isLocked } from '../../files/lock.js'
 import { statsOf } from '../../files/rules.js'
@@ -30,12 +30,12 @@ export async function connect(database: string, flags: number, tables: Entities 
   const source = new DataSource({
     type: 'sqlite',
     database,
-    flags: flags | sqlite3.OPEN_FULLMUTEX,
+    flags: flags | sqlite3().OPEN_FULLMUTEX,
     busyTimeout,
     entities: tables,
     migrations,
     logger: silent,
-    driver,
+    driver: sqlite3(),
   })
   return source.initialize()
 }
@@ -51,7 +51,7 @@ export async function makeOutbox(path: string): Promise<void> {
   try {
     const made = join(folder, 'outbox.db')
     await (await open(made, 'wx', 0o600)).close()
-    const source = await connect(made, sqlite3.OPEN_READWRITE, [])
+    const source = await connect(made, sqlite3().OPEN_READWRITE, [])
     await bringUpToDate(path, source).finally(() => source.destroy())
     await rename(made, path)
   } finally {
@@ -117,12 +117,12 @@ async function connectOnce(path: string): Promise<ReadConnection> {
 
 async function whatToRead(path: string) {
   const leave = async (): Promise<void> => undefined
-  const flags = sqlite3.OPEN_READONLY | sqlite3.OPEN_URI
+  const flags = sqlite3().OPEN_READONLY | sqlite3().OPEN_URI
   const url = pathToFileURL(path)
   if (!(await statsOf(`${path}-wal`))) return { database: `${url}?immutable=1`, flags, isAtRest: true, leave }
   const copied = await copyAtRest(path)
   if (!copied) return { database: `${url}?readonly_shm=1`, flags, isAtRest: false, leave }
-  return { database: copied.file, flags: sqlite3.OPEN_READWRITE, isAtRest: false, leave: copied.leave }
+  return { database: copied.file, flags: sqlite3().OPEN_READWRITE, isAtRest: false, leave: copied.leave }
 }
 
 /**

@@ -82,7 +82,7 @@ export class Database {
 
   static async #openPrepared(path: string): Promise<Database> {
     const before = await checkFile(path)
-    const source = await connect(path, sqlite3.OPEN_READWRITE)
+    const source = await connect(path, sqlite3().OPEN_READWRITE)
     try {
       await bringUpToDate(path, source)
       // The file may have been replaced between the check and SQLite's opening it.

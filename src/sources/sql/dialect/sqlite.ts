@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { driver, sqlite3 } from '../../../databases/sqlite.js'
+import { sqlite3 } from '../../../databases/sqlite.js'
 import { ConfigurationError } from '../../../errors/index.js'
 import { mustBeRegular } from '../../regular-file.js'
 import { foreignKey } from '../checkpoint.js'
@@ -34,9 +34,9 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
       type: 'sqlite',
       // As a URI, since TypeORM would create the folder of a path.
       database: pathToFileURL(path).href,
-      flags: sqlite3.OPEN_READONLY | sqlite3.OPEN_URI | sqlite3.OPEN_FULLMUTEX,
+      flags: sqlite3().OPEN_READONLY | sqlite3().OPEN_URI | sqlite3().OPEN_FULLMUTEX,
       busyTimeout: Math.min(lockTimeoutMs(statementTimeoutMs), 10_000),
-      driver,
+      driver: sqlite3(),
     },
     quoted: (name) => `"${name.replaceAll('"', '""')}"`,
     async prepare(runner) {
