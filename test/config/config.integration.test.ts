@@ -56,15 +56,28 @@ describe('a configuration is found in', () => {
     expect((await dryRun(['--config', 'sub/by-flag.json'], { cwd, env })).json.source.read).toBe(3)
   })
 
-  it.each(['', '# source: {use: static-list}\n'])(
-    'an empty one: none further up is read in its place (%j)',
-    async (text) => {
-      const cwd = await folderOf({ '.owmrc.json': JSON.stringify(minimal), 'sub/.owmrc.yaml': text })
-      const message = expect.stringMatching(/sub\/\.owmrc\.yaml is empty/)
-      const empty = await dryRun([], { cwd: join(cwd, 'sub') })
+  it.each([
+    ['.owmrc.yaml', ''],
+    ['.owmrc.yaml', '# source: {use: static-list}\n'],
+    ['.owmrc.yaml', '---\n# source: {use: static-list}\n'],
+    ['.owmrc.yaml', '~'],
+    ['.owmrc.json', 'null'],
+    ['owm.config.mjs', 'export default null'],
+    ['package.json', '{"name": "x", "owm": null}'],
+  ])('an empty %s (%j): none further up is read in its place, nor flags alone if it is named', async (name, text) => {
+    const cwd = await folderOf({ '.owmrc.json': JSON.stringify(minimal), [`sub/${name}`]: text })
+    const named = ['--config', `sub/${name}`, '--source', 'simulated-db', '--set', 'source.count=1', '--sink', 'jsonl']
+    for (const empty of [await dryRun([], { cwd: join(cwd, 'sub') }), await dryRun(named, { cwd })]) {
+      const message = `The configuration ${join(cwd, 'sub', name)} is empty.`
       expect({ code: empty.code, message: empty.json.error?.message }).toEqual({ code: 78, message })
-    },
-  )
+    }
+  })
+
+  it('nothing, where --config names the device for it', async () => {
+    const flags = ['--source', 'simulated-db', '--set', 'source.count=1', '--sink', 'jsonl', '--set', 'sink.path=-']
+    const { code, json } = await dryRun(['--config', '/dev/null', ...flags], { cwd: await temporaryFolder() })
+    expect({ code, read: json.source.read }).toEqual({ code: 0, read: 1 })
+  })
 
   it('a byte order mark before its JSON; and the others in the folder are named by a check', async () => {
     const cwd = await folderOf({

@@ -1,6 +1,7 @@
 /** Finds and reads the configuration file. The only module that uses cosmiconfig. */
 import { constants } from 'node:fs'
 import { access, open } from 'node:fs/promises'
+import { devNull } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { cosmiconfig, getDefaultSearchPlaces, type Loader } from 'cosmiconfig'
@@ -43,19 +44,17 @@ export async function readConfigFile(
     if (!(await statIfThere(filepath))?.isFIFO()) return explorer.load(filepath)
     if (looksOnly) throw new Error('it is a pipe')
     const parse = byEnding[extname(filepath)] ?? byEnding['noExt']
-    return { filepath, config: (await parse?.(filepath, await textOfPipe(filepath))) ?? {} }
+    const config: unknown = await parse?.(filepath, await textOfPipe(filepath))
+    return { filepath, config, isEmpty: config === undefined }
   }
   const found = await search().catch(async (thrown: unknown) => {
     throw await unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
+  if (!found && named !== undefined) throw emptyConfiguration(resolve(cwd, named)) // a manifest without `owm`
   if (!found) return undefined
   const { filepath: file } = found
   if (named === undefined) await mustBeTrusted(file)
-  // Not skipped: a configuration further up would be for other locations.
-  if (named === undefined && found.isEmpty)
-    throw new ConfigurationError(`The configuration ${file} is empty.`, {
-      hint: 'Was it cut short? Write it again, as `owm init` does; or remove it. `{}` says nothing on purpose.',
-    })
+  if (found.isEmpty && file !== devNull) throw emptyConfiguration(file)
   const tree: unknown = found.isEmpty ? {} : found.config
   if (!isTree(tree))
     throw new ConfigurationError(
@@ -66,6 +65,12 @@ export async function readConfigFile(
   const beside = named === undefined ? await othersBeside(file, searchPlaces) : []
   return { tree, file, beside, text: texts.get(file), prefix }
 }
+
+/** Not skipped: a configuration further up would be for other locations. */
+const emptyConfiguration = (file: string): ConfigurationError =>
+  new ConfigurationError(`The configuration ${file} is empty.`, {
+    hint: 'Was it cut short? Write it again, as `owm init` does; or remove it. `{}` says nothing on purpose.',
+  })
 
 /** Other configurations in the same folder; manifests aren't examined. */
 async function othersBeside(file: string, places: readonly string[]): Promise<string[]> {
@@ -207,7 +212,10 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
       const why = whyNoText(text)
       if (why !== undefined) throw new SyntaxMistake(why, { line: 1, col: 1 })
       const value: unknown = await load(path, text)
-      await mustBeUtf8(path, text, ownPart(path, value))
+      const own = ownPart(path, value)
+      await mustBeUtf8(path, text, own)
+      // cosmiconfig would look further up.
+      if (own === null) throw emptyConfiguration(path)
       return value
     }
   const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, inUtf8(module)])
