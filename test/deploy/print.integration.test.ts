@@ -354,4 +354,13 @@ describe.each(['crontab', 'systemd', 'kubernetes'])('--print %s', (scheduler) =>
     await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(base))
     expect(await owm(['init', '--print', scheduler], { cwd })).toMatchObject({ code: 78, stdout: '' })
   })
+
+  it.each(['200f', '202e', '2028'])('prints the name of a folder that has U+%s only escaped, in JSON', async (code) => {
+    const cwd = join(await temporaryFolder(), `a${String.fromCharCode(Number.parseInt(code, 16))}b`)
+    await mkdir(cwd)
+    await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(base))
+    const refused = expect.stringContaining(`a\\u${code}b" has a mark`)
+    expect(await owm(['init', '--print', scheduler], { cwd })).toMatchObject({ code: 78, stdout: '', stderr: refused })
+    expect(JSON.stringify(await partsOf(scheduler, cwd))).toContain(cwd)
+  })
 })

@@ -12,6 +12,7 @@ import { compact } from '../../../lists.js'
 import { indexVariable } from '../../../tasks/shard.js'
 import type { BaseFlags, Done } from '../../command.js'
 import { mustHaveSchedule, type Surroundings } from '../../compose.js'
+import { harmless, harmlessJson } from '../../format.js'
 import { asEntered, placeOf } from '../../owner.js'
 
 export const schedulers = ['crontab', 'systemd', 'kubernetes'] as const
@@ -83,7 +84,9 @@ async function startOf(loaded: Loaded, flags: BaseFlags, env: Surroundings['env'
     ...filesOf(references.files),
     ...writesOf(loaded),
   }
-  for (const text of [...Object.values(paths), ...start.flags, ...start.writes]) mustBeOneLine(text, loaded)
+  const { flags: given, writes, otherFiles, secretFiles } = start
+  for (const text of [...Object.values(paths), ...given, ...writes, ...otherFiles, ...secretFiles])
+    mustBePrintable(text, loaded, flags.json)
   return { ...start, variables: [...new Set(start.variables)] }
 }
 
@@ -129,7 +132,7 @@ function flagsOf({ pipeline, settings }: Loaded, flags: BaseFlags): string[] {
   )
 }
 
-function mustBeOneLine(text: string, { secrets }: Loaded): void {
+function mustBePrintable(text: string, { secrets }: Loaded, isJson: boolean): void {
   if (secrets.isIn(text))
     throw new UsageError('A flag has a secret, which would stand in what is printed.', {
       hint: 'Write it into the configuration, as ${NAME} or ${file:…}.',
@@ -137,6 +140,11 @@ function mustBeOneLine(text: string, { secrets }: Loaded): void {
   if (/\p{Cc}/u.test(text))
     throw new ConfigurationError(`${JSON.stringify(text)} has a line feed or another control character.`, {
       hint: 'Give the file or the folder another name.',
+    })
+  // Replaced in all that is printed for people; this is for a scheduler, which wouldn't find the file. JSON escapes it.
+  if (!isJson && harmless(text) !== text)
+    throw new ConfigurationError(`${harmlessJson(JSON.stringify(text))} has a mark of direction or of a line's end.`, {
+      hint: 'Give the file or the folder another name; or use what --json prints, where such marks are escaped.',
     })
 }
 
