@@ -30,8 +30,10 @@ export default defineSink({
       writeFileSync(`${file}.new`, JSON.stringify(state))
       renameSync(`${file}.new`, file)
     }
+    const ordered = (epoch) => (has('epochs in numbers') ? epoch : String(epoch))
     const isSuperseded = (fence, { epoch, word }) =>
-      fence !== undefined && (fence.epoch > epoch || (fence.epoch === epoch && fence.word !== word))
+      fence !== undefined && (ordered(fence.epoch) > ordered(epoch) || (fence.epoch === epoch && fence.word !== word))
+    const stored = (task) => (has('texts as they are') ? task : task.normalize().replaceAll('\u2028', ' '))
     /** The fence, where it is that of this attachment. */
     const own = (state, attachment) => {
       const fence = state.fences[attachment.outboxId]
@@ -46,7 +48,7 @@ export default defineSink({
       async attach({ outboxId, epoch, word, formerId }, sinkId) {
         const state = read()
         const created = state.id === ''
-        if (created) state.id = sinkId
+        if (created && has('an id')) state.id = sinkId
         const { [outboxId]: fence, [formerId ?? '']: former } = state.fences
         const superseded = isSuperseded(fence, { epoch, word })
         const placed = has('no fence before place') ? fence?.placedBy !== undefined : true
@@ -59,19 +61,20 @@ export default defineSink({
           }
         write(state)
         return {
-          sinkId: state.id,
+          sinkId: state.id || sinkId,
           created,
           superseded: has('epochs') && superseded,
           generation: state.generation,
           fence: placed ? { seq: 0, taskId: '', epoch: 0, word: '', ...fence } : undefined,
-          former: former?.placedBy === undefined ? undefined : former,
+          former: former?.placedBy === undefined || !has('former fences') ? undefined : former,
         }
       },
       async place(attachment, at, generation) {
         const state = read()
         const fence = state.fences[attachment.outboxId]
         if (has('late places refused') && isSuperseded(fence, attachment)) throw new SupersededError('late')
-        if (generation !== state.generation) throw new ChangedError('another generation')
+        if (has('attach before place') && fence?.word !== attachment.word) throw new ChangedError('not attached')
+        if (has('generations') && generation !== state.generation) throw new ChangedError('another generation')
         state.fences[attachment.outboxId] = { ...fence, ...at, placedBy: attachment.word }
         write(state)
       },
@@ -87,7 +90,7 @@ export default defineSink({
         const last = batch.tasks.findLastIndex(isTaken)
         // The fence would say that it has both.
         if (batch.tasks.slice(0, last).some((task) => !isTaken(task))) throw new RefusedError('not taken')
-        state.tasks.push(...batch.tasks.slice(skip).filter(isTaken))
+        state.tasks.push(...batch.tasks.slice(skip).filter(isTaken).map(stored))
         if (skip <= last)
           state.fences[batch.outboxId] = {
             ...fence,
@@ -102,19 +105,26 @@ export default defineSink({
         })
       },
       async *taskIds() {
-        for (const task of read().tasks.toReversed()) yield JSON.parse(task).task_id
+        const { tasks } = read()
+        if (has('newest ids first')) tasks.reverse()
+        for (const task of has('old ids') ? tasks : tasks.slice(0, 100)) yield JSON.parse(task).task_id
       },
       async receipt(attachment, receipt, { lastSeq }) {
         const state = read()
         const fence = own(state, attachment)
         if (has('whole receipts') && fence.seq < lastSeq) throw new ChangedError('not whole')
         const { pipeline, slot, shard, shards } = receipt
-        state.receipts[JSON.stringify([pipeline, slot, shard, shards])] = receipt
+        const about = Object.entries({ pipeline, slot, shard, shards }).filter(([part]) => has(`receipts by ${part}`))
+        const key = JSON.stringify(about)
+        if (has('newest receipts') || !(key in state.receipts)) state.receipts[key] = receipt
         write(state)
       },
       async receipts(pipeline, slot) {
         const all = Object.values(read().receipts)
-        return all.filter((one) => one.pipeline === pipeline && (slot === undefined || one.slot === slot))
+        const isAsked = (one) =>
+          (one.pipeline === pipeline || !has('receipts of one pipeline')) &&
+          (slot === undefined || one.slot === slot || !has('receipts of one slot'))
+        return all.filter(isAsked)
       },
     }
   },

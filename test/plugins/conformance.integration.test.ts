@@ -359,6 +359,20 @@ describe('sinks', () => {
     ['chain', 'nowhere else', /ChangedError was expected/],
     ['fence', 'comes again, from the same', /duplicate/],
     ['whole receipts', 'takes a receipt only', /ChangedError was expected/],
+    ['an id', 'takes an id', /another id when it is opened again/],
+    ['epochs in numbers', 'refuses an older attachment', /superseded/],
+    ['former fences', 'tells a copy', /deep-equal|deeply/],
+    ['attach before place', 'who has not attached', /ChangedError was expected/],
+    ['generations', 'who has not attached', /ChangedError was expected/],
+    ['newest ids first', 'gives the ids', /deep-equal|deeply/],
+    ['old ids', 'gives the ids', /deep-equal|deeply/],
+    ['receipts by pipeline', 'keeps a receipt', /slots of the receipts/],
+    ['receipts by slot', 'keeps a receipt', /slots of the receipts/],
+    ['receipts by shard', 'keeps a receipt', /slots of the receipts/],
+    ['newest receipts', 'keeps a receipt', /isn't among the receipts/],
+    ['receipts of one pipeline', 'keeps a receipt', /broke its contract: its `receipts` gave one of the pipeline/],
+    ['receipts of one slot', 'keeps a receipt', /slots of the receipts/],
+    ['texts as they are', 'byte by byte', /deep-equal|deeply/],
   ])('the suite finds a chain without: %s', async (without, check, message) => {
     const checks = chainChecks(`without ${without}`, without)
     await expect(checks.find(({ name }) => name.includes(check))?.run()).rejects.toThrow(message)

@@ -1,56 +1,18 @@
 /** What a sink with `attach` and `place` must do: docs/protocol.md says why. */
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
+import { isDeepStrictEqual } from 'node:util'
 import type { ZodType } from 'zod'
-import { isOwmError } from '../../errors/index.js'
-import type { Attached, Attachment, Receipt, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
+import type { Receipt, Sink } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
+import { Caller, mustRefuse, start } from './caller.js'
 import type { Check, SinkUnderTest } from './check.js'
 import { inTemporaryFolder, runJobToItsEnd, someSlot } from './jobs.js'
 import { jobIn, tasksIn } from './kill-checks.js'
-import { batchLinked, Probe } from './probe.js'
-
-type Chained = Sink & Required<Pick<Sink, 'attach' | 'place'>>
-
-/** An outbox that attaches as often as a check wants. */
-class Caller {
-  readonly probe: Probe
-  readonly sink: Chained
-  #epoch = 0
-
-  constructor(probe: Probe, sink: Chained) {
-    this.probe = probe
-    this.sink = sink
-  }
-
-  get newestEpoch(): number {
-    return this.#epoch
-  }
-
-  another(epoch = ++this.#epoch): Attachment {
-    return { outboxId: this.probe.outboxId, epoch, word: randomUUID() }
-  }
-
-  async attach(attachment = this.another()): Promise<{ attachment: Attachment; attached: Attached }> {
-    return { attachment, attached: await this.sink.attach(attachment, randomUUID()) }
-  }
-
-  /** Attaches, and places the fence where the sink stands. */
-  async attachAndPlace(): Promise<Attachment> {
-    const { attachment, attached } = await this.attach()
-    await this.sink.place(attachment, attached.fence ?? start, attached.generation)
-    return attachment
-  }
-
-  deliver(batch: TaskBatch, by: Attachment, after = this.probe.before(batch)): Promise<unknown> {
-    return this.sink.deliver(batchLinked(batch, { ...by, after }))
-  }
-}
-
-const start: SinkPosition = { seq: 0, taskId: '' }
+import { Probe } from './probe.js'
 
 export function chainChecks<Options extends ZodType>(sink: SinkUnderTest<Options>, shared: Probe): Check[] {
-  const checks = [...attachChecks, ...placeChecks, ...receiptChecks].map(({ name, run }) => ({
+  const checks = [...attachChecks, ...placeChecks, ...contentChecks, ...receiptChecks].map(({ name, run }) => ({
     name,
     run: () => {
       const probe = new Probe(sink)
@@ -69,6 +31,17 @@ interface CallerCheck {
 }
 
 const attachChecks: readonly CallerCheck[] = [
+  {
+    name: 'takes an id when it has none, and keeps it',
+    async run(caller) {
+      const given = randomUUID()
+      const first = await caller.sink.attach(caller.another(), given)
+      if (first.created) assert.equal(first.sinkId, given, 'it had no id, and took another one than it was given')
+      const second = await caller.probe.bare(async ({ attach }) => attach?.(caller.another(), randomUUID()))
+      assert.equal(second?.sinkId, first.sinkId, 'it has another id when it is opened again')
+      assert.ok(!second?.created, 'it had an id, and said `created`')
+    },
+  },
   {
     name: 'has no fence for an outbox that was attached and never placed',
     async run(caller) {
@@ -100,6 +73,17 @@ const attachChecks: readonly CallerCheck[] = [
       await caller.deliver(caller.probe.again(1), newer, start)
     },
   },
+  {
+    name: 'tells a copy how far it got under the id that it had before',
+    async run(caller) {
+      const batch = caller.probe.next(3)
+      await caller.deliver(batch, await caller.attachAndPlace())
+      const copy = { ...caller.another(), outboxId: randomUUID(), formerId: caller.probe.outboxId }
+      const { fence, former } = (await caller.attach(copy)).attached
+      assert.equal(fence, undefined, 'it has never taken anything of this outbox')
+      assert.deepEqual([former?.seq, former?.taskId], [3, taskIdOf(batch.task(2))])
+    },
+  },
 ]
 
 const placeChecks: readonly CallerCheck[] = [
@@ -121,6 +105,17 @@ const placeChecks: readonly CallerCheck[] = [
       await caller.deliver(caller.probe.next(2), newer)
       await mustRefuse('SUPERSEDED', () => caller.sink.place(older, start, 0))
       await caller.deliver(caller.probe.next(2), newer)
+    },
+  },
+  {
+    name: 'refuses to be placed by who has not attached, or for tasks that it no longer holds (`generation`)',
+    async run(caller) {
+      await mustRefuse('CHANGED', () => caller.sink.place(caller.another(), start, 0))
+      const { attachment, attached } = await caller.attach()
+      await mustRefuse('CHANGED', () => caller.sink.place(caller.another(), start, attached.generation))
+      if (attached.generation === undefined) return
+      const older = attached.generation - 1
+      await mustRefuse('CHANGED', () => caller.sink.place(attachment, start, older))
     },
   },
   {
@@ -150,6 +145,23 @@ const placeChecks: readonly CallerCheck[] = [
   },
 ]
 
+const contentChecks: readonly CallerCheck[] = [
+  {
+    name: 'gives the ids of all of its tasks, newest first',
+    async run(caller) {
+      const { taskIds } = caller.sink
+      if (!taskIds) return
+      const placed = await caller.attachAndPlace()
+      const batches = [caller.probe.next(3), caller.probe.next(500)]
+      for (const batch of batches) await caller.deliver(batch, placed)
+      const ids = batches.flatMap(({ tasks }) => tasks.map(taskIdOf))
+      const found: string[] = []
+      for await (const id of taskIds()) if (ids.includes(id)) found.push(id)
+      assert.deepEqual(found, ids.toReversed())
+    },
+  },
+]
+
 const receiptChecks: readonly CallerCheck[] = [
   {
     name: 'takes a receipt only of who placed its fence, and only once all of its tasks are there; gives it back',
@@ -174,33 +186,56 @@ const receiptChecks: readonly CallerCheck[] = [
       )
     },
   },
+  {
+    name: 'keeps a receipt of each pipeline, slot and shard, the newest one, as it was given',
+    async run(caller) {
+      const { receipt, receipts } = caller.sink
+      if (!receipt || !receipts) return
+      const placed = await caller.attachAndPlace()
+      const batch = caller.probe.next(2)
+      await caller.deliver(batch, placed)
+      const first = { ...receiptOf(`owm/testing ${randomUUID()}`), slot: '2026-01-01T09:00:00Z', shards: 2 }
+      const second = { ...first, shard: 1 }
+      const later = { ...first, slot: '2026-01-01T10:00:00Z' }
+      const ofAnother = { ...first, pipeline: `owm/testing ${randomUUID()}` }
+      const replaced = { ...first, rejected: 1, taskIdSum: '1'.repeat(32) }
+      for (const one of [replaced, second, later, ofAnother, first])
+        await receipt(placed, one, { runs: [batch.runId], lastSeq: batch.lastSeq })
+      await mustGive(receipts, [first, second], first.pipeline, first.slot)
+      await mustGive(receipts, [later], first.pipeline, later.slot)
+      await mustGive(receipts, [later, first, second], first.pipeline)
+      await mustGive(receipts, [ofAnother], ofAnother.pipeline)
+    },
+  },
 ]
+
+type Receipts = NonNullable<Sink['receipts']>
+
+async function mustGive(receipts: Receipts, expected: readonly Receipt[], ...of: Parameters<Receipts>): Promise<void> {
+  const found = await receipts(...of)
+  const which = `the receipts of ${of.join(', ')}`
+  assert.deepEqual(found.map(({ slot }) => slot).sort(), expected.map(({ slot }) => slot).sort(), `slots of ${which}`)
+  // A sink may add keys of its own.
+  const isThere = (one: Receipt): boolean => found.some((its) => isDeepStrictEqual({ ...its, ...one }, its))
+  for (const one of expected)
+    assert.ok(isThere(one), `${JSON.stringify(one)} isn't among ${which}: ${JSON.stringify(found)}`)
+}
 
 const receiptOf = (pipeline: string): Receipt => ({
   pipeline,
   slot: someSlot(),
   shard: 0,
   shards: 1,
-  interval: null,
+  interval: { from: '2026-01-01T08:00:00Z', to: '2026-01-01T09:00:00Z' },
   read: 2,
   rejected: 0,
   duplicates: 0,
   delivered: 2,
   dead: 0,
   discarded: 0,
-  taskIdSum: '0'.repeat(32),
+  // More digits than a number keeps, and a leading zero.
+  taskIdSum: `0${'f'.repeat(31)}`,
 })
-
-async function mustRefuse(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unknown>): Promise<void> {
-  const name = code === 'CHANGED' ? 'ChangedError' : 'SupersededError'
-  try {
-    await call()
-  } catch (error) {
-    assert.ok(isOwmError(error, code), `a ${name} was expected, ${error} came`)
-    return
-  }
-  assert.fail(`a ${name} was expected, and it was taken`)
-}
 
 function lossCheck<Options extends ZodType>(sink: SinkUnderTest<Options>, probe: Probe): Check {
   return {

@@ -8,6 +8,9 @@ import { taskMaker } from '../../tasks/encode.js'
 import { taskIdOf } from '../../tasks/id.js'
 import { type SinkUnderTest, withSink } from './check.js'
 
+/** What a sink may take for something else: letters of two, three and four bytes, an accent of its own, line ends. */
+const hardText = 'Łódź 北 🌦 e\u0301 "\\\n\u2028 '
+
 /** One sink with an outbox of its own: makes batches in order, and looks at what arrived of them. */
 export class Probe {
   readonly outboxId = randomUUID()
@@ -31,7 +34,7 @@ export class Probe {
   next(count: number): Batch {
     const firstSeq = this.#tasks.length + 1
     const tasks = Array.from({ length: count }, (_, index) => {
-      const made = this.#make({ latitude: 1, longitude: 2, city: `Łódź "${firstSeq + index}"\n`, state: '' })
+      const made = this.#make({ latitude: 1, longitude: 2, city: `${firstSeq + index} ${hardText}`, state: '' })
       assert.ok(typeof made === 'string')
       return made
     })

@@ -1,7 +1,7 @@
 /** Checks plugins' diagnoses, and what sinks say about their contents: a wrong answer is a breach of contract. */
 import * as z from 'zod'
 import type { Sink, Source } from '../../plugin.js'
-import type { Supervisor } from './supervisor.js'
+import { type Supervisor, valueInWords } from './supervisor.js'
 
 const count = z.int().nonnegative()
 const time = z.number()
@@ -86,7 +86,17 @@ export function superviseContents(supervisor: Supervisor, sink: Sink): Contents 
       inspect: (isQuick) => answer('inspect', picture, () => inspect(isQuick), 'did not say what it holds'),
     }),
     ...(receipts && {
-      receipts: (...of) => answer('receipts', z.array(receipt), () => receipts(...of), 'did not give its receipts'),
+      receipts: async (pipeline, slot) => {
+        const ask = () => receipts(pipeline, slot)
+        const given = await answer('receipts', z.array(receipt), ask, 'did not give its receipts')
+        const other = given.find((one) => one.pipeline !== pipeline)
+        supervisor.must(
+          other === undefined,
+          `its \`receipts\` gave one of the pipeline ${valueInWords(other?.pipeline)} for ${valueInWords(pipeline)}`,
+          'It gives those of the pipeline that it is asked for.',
+        )
+        return given
+      },
     }),
   }
 }
