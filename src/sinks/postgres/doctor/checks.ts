@@ -69,8 +69,7 @@ export const checks = {
     exitCode: 78,
   },
   'postgres-ids': {
-    about:
-      "whether the sequence of the table's ids is ahead of its rows (in a copy, or on a former replica, it isn't)",
+    about: "whether the sequence of the table's ids is ahead of its rows (in a copy, or on a former replica, it isn't)",
     why: 'A task gets an id that is taken: a run stops with 78.',
     todo: 'Let the owner of the table set the sequence (setval) to the greatest id; then `owm flush`.',
     exitCode: 78,
