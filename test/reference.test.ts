@@ -172,6 +172,6 @@ describe('outbox and relay against the reference', () => {
   it('the model notices a sink whose fence is off', { timeout: 600_000 }, async () => {
     const verdict = await fc.check(histories('off'), { seed, numRuns: 500, endOnFailure: true })
     expect(verdict.failed).toBe(true)
-    expect(String(verdict.errorInstance)).toContain('times in a sink that is exactly-once')
+    expect(String(verdict.errorInstance)).toMatch(/times in a sink that is exactly-once|its receipt says \d+ tasks/)
   })
 })
