@@ -297,3 +297,7 @@ export async function depsOf(
     onDelivered,
   }
 }
+
+/** What the filters left out, if there are any. */
+export const filteredOut = ({ filterCounts }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
+  filterCounts ? { leftOut: filterCounts.leftOut, limitReached: filterCounts.limitReached } : {}

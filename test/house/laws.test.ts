@@ -57,6 +57,10 @@ describe('imports', () => {
     expect(imports.filter((one) => !isAllowed(one)).map(shown)).toEqual([])
   })
 
+  it('never lead back to where they began', () => {
+    expect(files.filter((file) => reach(file).has(file))).toEqual([])
+  })
+
   it.each(['sources', 'sinks'])(
     "of %s: one plugin's never go to another's, and the map's are dynamic",
     async (kind) => {

@@ -2,6 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import ts from 'typescript'
+import { groupedBy } from '../../src/lists.js'
 import { root } from '../support/cli.js'
 
 interface Room {
@@ -99,6 +100,8 @@ export const files: readonly string[] = readdirSync(src, { recursive: true, enco
 export const textOf = (file: string): string => readFileSync(join(src, file), 'utf8')
 export const imports: readonly Import[] = files.filter((file) => file.endsWith('.ts')).flatMap(importsOf)
 
+const importsByFile = groupedBy(imports, ({ from }) => from)
+
 export const isOwn = ({ to }: Import): boolean => files.includes(to)
 export const isNode = ({ to }: Import): boolean => to.startsWith('node:')
 export const shown = ({ from, to, how }: Import): string => `${from} -> ${to} (${how})`
@@ -127,8 +130,8 @@ export function isAllowed(one: Import): boolean {
 
 /** All that `file` loads with itself, directly or not; what `import()` loads later is left out. */
 export function reach(file: string, seen = new Set<string>()): Set<string> {
-  for (const { from, to, how } of imports) {
-    if (from !== file || how !== 'static' || seen.has(to)) continue
+  for (const { to, how } of importsByFile.get(file) ?? []) {
+    if (how !== 'static' || seen.has(to)) continue
     seen.add(to)
     reach(to, seen)
   }

@@ -11,8 +11,8 @@ import {
 } from '../../errors/index.js'
 import { countInWords, type Sign } from '../signs/more.js'
 import { oneLine } from '../signs/tree.js'
+import { type Answer, headerOf } from './answer/received.js'
 import type { Options } from './options.js'
-import { type Answer, headerOf } from './request.js'
 
 /** The server doesn't know this page; if a checkpoint named it, the list is read again. */
 export class NoSuchPage extends ConfigurationError {}

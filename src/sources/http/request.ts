@@ -5,23 +5,10 @@ import { unzip } from 'node:zlib'
 import type { Dispatcher } from 'undici'
 import { ConfigurationError, codeOf, TransientError } from '../../errors/index.js'
 import { isGzip } from '../formats/text.js'
+import { type Answer, headerOf, isGood } from './answer/received.js'
 import { classed, reached, TooLong } from './errors.js'
 import { isPlainUrl, type Options } from './options.js'
 import { type Proxies, proxyVariable } from './proxy.js'
-
-export interface Answer {
-  readonly status: number
-  readonly headers: Readonly<Record<string, string | string[] | undefined>>
-  readonly body: Buffer
-  /** The encodings that are left on the body: owm decodes gzip and deflate. */
-  readonly encodings: readonly string[]
-  /** The URL after all redirects. */
-  readonly url: URL
-}
-
-export const isGood = (status: number): boolean => status >= 200 && status < 300
-
-export const headerOf = (headers: Answer['headers'], name: string): string => [headers[name] ?? []].flat().join(', ')
 
 /** The header Accept, by the format of the answers. */
 const accepted = {

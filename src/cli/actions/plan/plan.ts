@@ -21,10 +21,9 @@ import {
 import type { Place } from '../../../tasks/place.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { logWarning, mustHaveSchedule, onTimeOf, type Surroundings, sourceOf } from '../../compose.js'
+import { filteredOut, logWarning, mustHaveSchedule, onTimeOf, type Surroundings, sourceOf } from '../../compose.js'
 import { count, plural, stopwatch } from '../../format.js'
 import { lastListOf } from '../produce/dry-run.js'
-import { filteredOut } from '../produce/produce.js'
 import { logRejects } from '../rejects.js'
 import { overLimitInWords, planInWords } from './report.js'
 

@@ -11,11 +11,11 @@ import { newest } from '../../../schedule/due.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { type ChosenSource, logWarning, type Surroundings, tracing } from '../../compose.js'
+import { type ChosenSource, filteredOut, logWarning, type Surroundings, tracing } from '../../compose.js'
 import { count, harmless, locationsRead, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { logRejects, rejections } from '../rejects.js'
-import { filteredOut, type ProduceResult } from './produce.js'
+import type { ProduceResult } from './produce.js'
 
 interface Timing {
   readonly cadence: string | null

@@ -16,6 +16,7 @@ import type { Done } from '../../command.js'
 import {
   type ChosenSource,
   depsOf,
+  filteredOut,
   logWarning,
   lookAtOutbox,
   onTimeIn,
@@ -260,10 +261,6 @@ function noteRun(result: ProduceResult, run: RunRow, source: ChosenSource): void
 /** How many distinct places a run's list had. */
 const placesIn = ({ read, rejected, duplicates, repeated }: ProduceSummary['run']): number =>
   read - rejected - (duplicates - repeated)
-
-/** What the filters left out, if there are any. */
-export const filteredOut = ({ filterCounts }: ChosenSource): { leftOut?: number; limitReached?: boolean } =>
-  filterCounts ? { leftOut: filterCounts.leftOut, limitReached: filterCounts.limitReached } : {}
 
 /** Warns of a list that may be incomplete. */
 async function warnShrunk(

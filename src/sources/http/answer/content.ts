@@ -8,7 +8,7 @@ import { signatureOf } from '../../formats/signature.js'
 import { isGzip } from '../../formats/text.js'
 import { TooLong } from '../errors.js'
 import type { Options } from '../options.js'
-import { type Answer, headerOf } from '../request.js'
+import { type Answer, headerOf } from './received.js'
 
 /** Why an answer isn't what it should be. */
 export class WrongContent extends Error {

@@ -2,8 +2,8 @@
 import { type Doubt, doubtIn, type Statuses, statusesOf } from '../../signs/doubt.js'
 import type { Member } from '../../signs/members.js'
 import type { Options } from '../options.js'
-import { type Answer, headerOf } from '../request.js'
 import { membersOfHeader } from './headers.js'
+import { type Answer, headerOf } from './received.js'
 
 const hint = 'If that is how this server ends a list, set source.pagination.end to empty.'
 

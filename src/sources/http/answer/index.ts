@@ -15,21 +15,19 @@ import { deepest, hasMore, pagesIn } from '../../signs/marks.js'
 import { type Member, membersOf } from '../../signs/members.js'
 import { type Refusal, refusalIn, whatIsThere, wordsIn } from '../../signs/refusal.js'
 import { Ending, errorInLastComment } from '../../signs/trailing-error.js'
-import { type Found, find, memberAt, oneLine } from '../../signs/tree.js'
+import { find, memberAt, oneLine } from '../../signs/tree.js'
 import { masked } from '../credentials.js'
 import { Headless, noSuchPage, refused } from '../errors.js'
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
-import { type Answer, headerOf, isGood } from '../request.js'
+import { type About, only, type Wrong } from './candidates.js'
 import { bytesOf, encodedAs, jsonOf, textOf, WrongContent } from './content.js'
 import { Endings } from './empty.js'
 import { isHeadless, isRow } from './lines.js'
 import { signsOf } from './more.js'
 import { linkedNext, nextIn } from './next.js'
+import { type Answer, headerOf, isGood } from './received.js'
 import { totalIn } from './total.js'
-
-/** An error about an answer: the configuration is wrong if it is the first one, else the server has a bad moment. */
-export type Wrong = (what: string, hint: string) => Error
 
 export class Reader {
   readonly #given: Options
@@ -308,13 +306,6 @@ export class Reader {
   }
 }
 
-export interface About {
-  readonly where: string
-  readonly isFirst: boolean
-  readonly wrong: Wrong
-  readonly isSuspicious: boolean
-}
-
 /** `[{page, pages, total}, [places]]`, as the World Bank answers: the list is the second element. */
 const itemsAfterHeader = (json: unknown): string | undefined =>
   Array.isArray(json) && json.length === 2 && isTree(json[0]) && Array.isArray(json[1]) && json[1].every(isTree)
@@ -331,13 +322,4 @@ const rowsHint = (item: unknown): string => (Array.isArray(item) ? ': source.lay
 function checkContentCrs({ headers }: Answer, where: string): void {
   const [, crs] = /<([^>]+)>/.exec(headerOf(headers, 'content-crs')) ?? []
   if (crs !== undefined && !/CRS84h?$/.test(crs)) throw projected(where, crs)
-}
-
-/** The one candidate for an option. Throws if there are several with different values. */
-export function only(option: 'items' | 'total' | 'next', found: readonly Found[], wrong: Wrong): Found | undefined {
-  if (new Set(found.map(({ value }) => value)).size <= 1) return found[0]
-  throw wrong(
-    `has more than one candidate for source.${option}: ${found.map(({ at }) => at).join(', ')}`,
-    `Name the right one in source.${option}.`,
-  )
 }

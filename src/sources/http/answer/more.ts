@@ -5,9 +5,9 @@ import { anyWay, isSilent, linkHint, type Sign, signsIn } from '../../signs/more
 import type { Options } from '../options.js'
 import type { Page } from '../pagination/index.js'
 import { nextLink } from '../pagination/link-header.js'
-import { type Answer, headerOf } from '../request.js'
 import { membersOfHeader } from './headers.js'
 import { limitsIn } from './limits.js'
+import { type Answer, headerOf } from './received.js'
 
 /** @param beside the members beside the list */
 export function signsOf(

@@ -5,8 +5,8 @@ import { deepest, nextNames } from '../../signs/marks.js'
 import { find, memberAt } from '../../signs/tree.js'
 import type { Options } from '../options.js'
 import { nextLink } from '../pagination/link-header.js'
-import { type Answer, headerOf } from '../request.js'
-import { only, type Wrong } from './index.js'
+import { only, type Wrong } from './candidates.js'
+import { type Answer, headerOf } from './received.js'
 
 interface Next {
   /** The cursor or the link; undefined if there is none. */

@@ -5,8 +5,8 @@ import { totalsIn } from '../../signs/marks.js'
 import type { Member } from '../../signs/members.js'
 import { memberAt, shapeOf, wholeOf } from '../../signs/tree.js'
 import type { Options } from '../options.js'
-import { type Answer, headerOf } from '../request.js'
-import { type About, only } from './index.js'
+import { type About, only } from './candidates.js'
+import { type Answer, headerOf } from './received.js'
 
 /**
  * The number of all items; undefined if the server stopped counting there, or estimates: that ends no list.

@@ -2,9 +2,8 @@
 import type { RunTold, Told, Trace } from '../../../../outbox/inspect/ids/story.js'
 import { runStateInWords } from '../runs/words.js'
 import type { Line } from './list.js'
-import { spotOfRecord } from './match.js'
+import { type Spot, spotOfRecord, spotOfTask } from './match.js'
 import type { Gone, Seen } from './sink.js'
-import { taskIn } from './why.js'
 
 export interface RunStory {
   readonly slot: string
@@ -86,4 +85,15 @@ function whatOf(
   if (run.state === 'discarded' && run.read === 0) return 'never read'
   if (run.persisted > 0 && isKept) return 'not in the list'
   return isThere ? 'delivered' : 'not kept'
+}
+
+/** A task's id and place; undefined if the text isn't a task. */
+export function taskIn(text: string): { id: string; spot: Spot } | undefined {
+  try {
+    const task: Readonly<Record<string, unknown>> | null = JSON.parse(text)
+    const id = task?.['task_id']
+    return task && typeof id === 'string' ? { id, spot: spotOfTask(task) } : undefined
+  } catch {
+    return undefined
+  }
 }

@@ -10,20 +10,10 @@ import { type Surroundings, sourceOf } from '../../../compose.js'
 import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import { type Line, type Looked, linesIn } from './list.js'
-import {
-  distinct,
-  type Fit,
-  keyOf,
-  type Matcher,
-  matcherOf,
-  type Spot,
-  spotOfRecord,
-  spotOfTask,
-  withoutWord,
-} from './match.js'
+import { distinct, type Fit, keyOf, type Matcher, matcherOf, type Spot, spotOfRecord, withoutWord } from './match.js'
 import { whyInWords } from './report.js'
 import { entriesWith, goneAs, goneFrom, type Seen } from './sink.js'
-import { type RunStory, storyOf } from './story.js'
+import { type RunStory, storyOf, taskIn } from './story.js'
 
 /** What `owm why --json` prints. */
 export interface WhyResult {
@@ -170,17 +160,6 @@ async function tracesIn(path: string, limit: number, matcher: Matcher, looked: L
   if (fit !== 'exact' && !traces.some((trace) => fitOf(trace) === 'exact')) return { told, lines, traces }
   const isExact = (trace: Trace): boolean => fitOf(trace) === 'exact' || (fit === 'exact' && isOfLine(trace.text))
   return { told, lines: fit === 'exact' ? lines : [], traces: traces.filter(isExact) }
-}
-
-/** A task's id and place; undefined if the text isn't a task. */
-export function taskIn(text: string): { id: string; spot: Spot } | undefined {
-  try {
-    const task: Readonly<Record<string, unknown>> | null = JSON.parse(text)
-    const id = task?.['task_id']
-    return task && typeof id === 'string' ? { id, spot: spotOfTask(task) } : undefined
-  } catch {
-    return undefined
-  }
 }
 
 interface StoryParts {
