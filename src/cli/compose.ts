@@ -172,7 +172,7 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
       throw error
     }
   }
-  return { name: use, checks: plugin.checks, open }
+  return { name: use, checks: plugin.checks, address: plugin.address?.(options, loaded.baseDir), open }
 }
 
 /** The source with its options checked. `outbox`, if there is one, stores the state of its circuit breaker. */

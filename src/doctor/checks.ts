@@ -68,6 +68,12 @@ export const checks = {
     todo: 'Name another file in outbox.path; where the configuration was renamed or moved, `owm outbox adopt --owner`.',
     exitCode: 78,
   },
+  'outbox-sink': {
+    about: 'whether the sink is the one that the tasks in the outbox are for',
+    why: 'No start stores or delivers anything until somebody decides which sink gets them.',
+    todo: 'Do what the line says. A sink whose address has changed, but not its content, needs nothing.',
+    exitCode: 78,
+  },
   'outbox-left-behind': {
     about: 'outboxes beside those of the pipelines that no pipeline uses, with unfinished work',
     why: 'No start goes on with them, as when a pipeline was renamed: workers never get these tasks.',
@@ -177,7 +183,9 @@ export const checks = {
   'schedule-started': {
     about: 'whether runs start as often as the schedule says',
     why: 'Scheduled times pass without a run: their tasks come late, or never.',
-    todo: 'Look at what starts owm: `systemctl list-timers`, crontab or CronJob; `owm schedule` shows what is due.',
+    todo:
+      'Look at what starts owm (`systemctl list-timers`, crontab or CronJob), and at what owm said if it did start; ' +
+      '`owm schedule` shows what is due.',
     exitCode: 75,
   },
   'schedule-age': {

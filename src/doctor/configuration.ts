@@ -18,7 +18,7 @@ interface Configured {
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
   ['configuration', 'input', 'usage'].includes(errorKindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
 
-export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): Promise<Configured> {
+export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'mustBeOwed' | 'judge'>): Promise<Configured> {
   let loaded: Loaded | undefined
   let without: readonly string[] = []
   const configure = async (sections: readonly string[]): Promise<Loaded> => {
@@ -26,12 +26,10 @@ export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'judge'>): 
     without = sections
     return loaded
   }
-  // Outbox and source are examined in detail later.
-  const looked = await checkConfig(
-    { ...parts, configure, lookAtOutbox: async () => undefined, judge: () => '' },
-    false,
-    true,
-  )
+  // Outbox, source and sink are examined in detail later.
+  const later = async (): Promise<void> => undefined
+  const all = { ...parts, configure, lookAtOutbox: later, mustBeOwed: later, judge: () => '' }
+  const looked = await checkConfig(all, false, true)
   const diagnoses = looked.flatMap(diagnosesOf)
   const broken = (['source', 'sink'] as const).filter((what) =>
     diagnoses.some(({ code }) => code.startsWith(`${what}-`)),

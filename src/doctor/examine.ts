@@ -5,6 +5,7 @@ import { isSharded, shardIn } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'
 import { ownOptions } from '../config/section.js'
 import { toError } from '../errors/index.js'
+import type { Health } from '../outbox/inspect/health.js'
 import { leftBehind, leftInWords } from '../outbox/inspect/left-behind.js'
 import type { SinkDeps, SourceDeps } from '../pipeline/parts.js'
 import type { Check, Diagnosis, Patient } from '../plugin.js'
@@ -18,7 +19,7 @@ import { sinkChecks } from './sink.js'
 import { sourceChecks } from './source.js'
 import { fine, unknown, wrong } from './verdict.js'
 
-interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'judge'> {
+interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'mustBeOwed' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
   /** Milliseconds since 1970. */
   now(): number
@@ -65,7 +66,7 @@ export async function examine(parts: Parts): Promise<Examined> {
   }
   const [read, answered] = await Promise.all([
     source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.whole)),
-    sink && sinkChecks(sink, patient, { runs: health?.received ?? [], pipeline: health?.owner ?? '' }),
+    sink && sinkChecks(sink, patient, deliveredBy(health, path)),
   ])
   found.push(...state)
   if (isUsable('outbox'))
@@ -105,6 +106,12 @@ export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
     return [{ ...fine(code, 'every outbox with unfinished work is that of a pipeline'), check: checks[code] }]
   return left.map((one) => ({ ...wrong(code, leftInWords(one)), check: checks[code] }))
 }
+
+const deliveredBy = (health: Health | undefined, path: string) => ({
+  path: health && path,
+  runs: health?.received ?? [],
+  pipeline: health?.owner ?? '',
+})
 
 /** Standard input can be read only once: leave it for the run. */
 const isStandardInput = (loaded: Loaded): boolean => ownOptions(loaded, 'source')['file'] === '-'

@@ -1,13 +1,14 @@
 /** Checks the sink without writing to it. */
 import { withHint } from '../errors/index.js'
 import { sumOf } from '../lists.js'
+import { owedElsewhere, type SinkSeen } from '../outbox/inspect/ledger/owed.js'
 import { addressNoted, type SinkDeps } from '../pipeline/parts.js'
 import { standing } from '../pipeline/slots/in-sink.js'
 import type { Diagnosis, Patient, Sink } from '../plugin.js'
 import { plural } from '../words.js'
 import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
-import { fine, unknown, wrong } from './verdict.js'
+import { fine, judged, unknown, wrong } from './verdict.js'
 
 /** A sink without checks of its own isn't opened: that might create a file. */
 export async function sinkChecks(
@@ -15,16 +16,22 @@ export async function sinkChecks(
   patient: Patient,
   delivered: Delivered,
 ): Promise<readonly Diagnosis[]> {
-  const { name, checks } = deps
-  if (checks === undefined) return [unknown('sink-answers', `${name} has no checks of its own`)]
+  const { name, checks, address } = deps
+  if (checks === undefined)
+    return [
+      unknown('sink-answers', `${name} has no checks of its own`),
+      ...(address === undefined ? [] : await owedCheck({ address }, delivered)),
+    ]
   let sink: Sink | undefined
   try {
     sink = await deps.open()
     const own = await ownDiagnoses('sink', deps, sink, patient)
     const answers = fine('sink-answers', `${name} was opened; its own checks say more`)
+    const seen = { address: addressNoted(sink, name), position: sink.position?.bind(sink) }
     // A sink that can't be asked has a finding of its own.
-    const receipts = await receiptCheck(sink, addressNoted(sink, name), delivered).catch(() => [])
-    return [answers, ...own, ...receipts]
+    const receipts = await receiptCheck(sink, seen.address, delivered).catch(() => [])
+    const owed = await owedCheck(seen, delivered).catch(() => [])
+    return [answers, ...own, ...receipts, ...owed]
   } catch (error) {
     return [wrong(codeFor('sink', error), withHint(error))]
   } finally {
@@ -34,10 +41,18 @@ export async function sinkChecks(
 
 /** What the outbox knows to be in a sink. */
 interface Delivered {
+  /** Of the outbox; undefined if there is none, or it can't be read. */
+  readonly path: string | undefined
   /** The newest first, with the addresses of the sinks that have it. */
   readonly runs: readonly { readonly slot: string; readonly persisted: number; readonly addresses: readonly string[] }[]
   /** The name under which receipts are written. */
   readonly pipeline: string
+}
+
+async function owedCheck(seen: SinkSeen, { path }: Delivered): Promise<Diagnosis[]> {
+  if (path === undefined) return []
+  const error = await owedElsewhere(path, seen)
+  return [judged('outbox-sink', error && withHint(error), 'no other sink is to get what waits in the outbox')]
 }
 
 async function receiptCheck(sink: Sink, address: string, { runs, pipeline }: Delivered): Promise<Diagnosis[]> {

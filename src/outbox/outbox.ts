@@ -341,7 +341,7 @@ async function takeLock(path: string, options: OpenOptions): Promise<FileLock | 
 }
 
 /** Who holds it, in words. */
-async function holderOf(path: string): Promise<string> {
+export async function holderOf(path: string): Promise<string> {
   const unknown = 'it has only just begun'
   const database = await Database.openForReading(path).catch(() => undefined)
   if (!database) return unknown

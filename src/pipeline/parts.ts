@@ -38,6 +38,8 @@ export interface SinkDeps {
   name: string
   /** What its `doctor` looks at. */
   checks?: Readonly<Record<string, Check>> | undefined
+  /** Its address, as far as the options tell it without opening the sink. */
+  address?: string | undefined
   /** A supervised sink: see plugins/supervise. */
   open(): Promise<Sink>
 }

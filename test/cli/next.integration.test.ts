@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { owm, owmJson, temporaryFolder } from '../support/cli.js'
-import { at, folderOf, produce } from '../support/scheduled.js'
+import { at, folderOf, produce, settings } from '../support/scheduled.js'
+import { startAndStopAt, untilStopped } from './scene.js'
 
 const ten = '2026-11-23T10:00:05Z'
 
@@ -33,7 +34,8 @@ it('nothing has run, all is delivered, a time is due, tasks wait', async () => {
   expect(await nextIn(cwd)).toEqual(begin.map((line) => expect.stringMatching(line)))
   await produce(cwd, ten)
   expect(await nextIn(cwd)).toEqual([
-    '  owm runs  nothing is to be done; the next scheduled time is 2026-11-23T11:00:00Z',
+    '  owm runs  nothing is to be done (`owm doctor` asks the sink, too)' +
+      '; the next scheduled time is 2026-11-23T11:00:00Z',
   ])
   const eleven = '2026-11-23T11:00:05Z'
   expect(await nextIn(cwd, eleven)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T11:00:00Z is due/)])
@@ -50,6 +52,30 @@ it('nothing has run, all is delivered, a time is due, tasks wait', async () => {
   expect(await nextIn(cwd, noon)).toEqual([expect.stringMatching(/owm produce {2}2026-11-23T12:00:00Z is due/)])
   await produce(cwd, noon, '--no-flush')
   expect(await nextIn(cwd, noon)).toEqual(['  owm flush  delivers 3 pending tasks'])
+})
+
+it('a list that is too short: its slot is not served', async () => {
+  const cwd = await folderOf({}, { source: { use: 'simulated-db', count: 3, minLocations: 5 } })
+  expect((await produce(cwd, ten)).code).toBe(65)
+  const told = /^ {2}owm doctor {2}the run of 2026-11-23T10:00:00Z stored nothing: .*3 locations/
+  expect(await nextIn(cwd)).toEqual([expect.stringMatching(told)])
+  // It passes with the next run that stores something.
+  await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(settings({})))
+  expect((await produce(cwd, ten)).code).toBe(0)
+  expect(await nextIn(cwd)).toEqual([expect.stringMatching(/nothing is to be done/)])
+})
+
+it('an owm that is at work: any start would wait for it', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, ten)
+  const running = startAndStopAt('outbox:locked', ['produce', '--slot', '2026-11-23T11:00:00Z'], cwd)
+  await untilStopped(running.child.pid)
+  const eleven = '2026-11-23T11:00:05Z'
+  const told = expect.stringMatching(/^ {2}owm doctor {2}whether the owm that is at work takes too long: /)
+  expect(await nextIn(cwd, eleven)).toEqual([told])
+  running.child.kill('SIGCONT')
+  expect((await running.ended).code).toBe(0)
+  expect(await nextIn(cwd, eleven)).toEqual([expect.stringMatching(/nothing is to be done/)])
 })
 
 it('a time that a wrong clock was far behind is due, as for produce', async () => {

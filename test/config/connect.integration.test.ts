@@ -1,7 +1,10 @@
 /** `owm config check --connect` does what a run will do, and leaves nothing behind. */
+import { execFile } from 'node:child_process'
 import { readdir } from 'node:fs/promises'
+import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
-import { folderWith, owm, owmJson } from '../support/cli.js'
+import { bin, folderWith, owm, owmJson } from '../support/cli.js'
+import { isRootOnLinux } from '../support/conditions.js'
 import { redisScene, type Scene, slot, stream, user } from '../support/redis-scene.js'
 
 interface Checked {
@@ -82,4 +85,19 @@ it('nor does a variable that is not set', async () => {
   })
   const { stdout } = await owm(check, { cwd })
   expect(stdout).toMatch(/NOT_SET[\s\S]*127\.0\.0\.1:1/)
+})
+
+it.runIf(isRootOnLinux)('a disk that is full: a start would end with 74', async () => {
+  const cwd = await folderWith({
+    source: { use: 'simulated-db', count: 3 },
+    sink: { use: 'jsonl', path: './t.jsonl' },
+    outbox: { path: '/mnt/o.db' },
+  })
+  const script =
+    'mount -t tmpfs -o size=1m tmpfs /mnt && cd "$1"; for fill in 0 1100000; do ' +
+    'head -c $fill /dev/zero >/mnt/fill 2>&1; "$2" "$3" config check; echo "code $?"; done 2>&1'
+  const args = ['--mount', '/bin/sh', '-c', script, 'sh', cwd, process.execPath, bin]
+  const { stdout } = await promisify(execFile)('unshare', args)
+  expect(stdout).toMatch(/^ok {4}outbox: \/mnt\/o\.db can be written$[\s\S]*^code 0$/m)
+  expect(stdout).toMatch(/^wrong outbox: The disk of \/mnt\/o\.db is full\. Make room.*$[\s\S]*^code 78$/m)
 })

@@ -1,5 +1,7 @@
 /** `owm config …`: shows and checks the configuration. */
 import { relative } from 'node:path'
+import type { SeenSink } from '../../config/check/connect.js'
+import { mustHaveRoom } from '../../config/check/files.js'
 import { checkConfig, type Finding } from '../../config/check/index.js'
 import { sharedIds } from '../../config/check/streams.js'
 import { configSchema } from '../../config/json-schema.js'
@@ -14,6 +16,7 @@ import {
   type OwmError,
   TransientError,
 } from '../../errors/index.js'
+import { owedElsewhere } from '../../outbox/inspect/ledger/owed.js'
 import { judgePage } from '../../pipeline/input/minimum.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import type { Done, Pipelines } from '../command.js'
@@ -73,7 +76,14 @@ export async function check(
       },
       sourceOf: (loaded: Loaded) => sourceOf(loaded, around),
       sinkOf: (loaded: Loaded) => sinkOf(loaded, around),
-      lookAtOutbox: (loaded: Loaded) => lookAtOutbox(loaded, around, 'owner'),
+      lookAtOutbox: async (loaded: Loaded) => {
+        await lookAtOutbox(loaded, around, 'owner')
+        await mustHaveRoom(loaded.settings.outbox.path)
+      },
+      mustBeOwed: async ({ settings }: Loaded, sink: SeenSink) => {
+        const error = await owedElsewhere(settings.outbox.path, sink)
+        if (error) throw error
+      },
       trustFolder: around.trustFolder,
       judge: judgePage,
     }

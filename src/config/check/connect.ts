@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import type { FilterCounts } from '../../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
+import type { Sink } from '../../plugin.js'
 import { plural } from '../../words.js'
 import type { Parts } from './index.js'
 
@@ -27,17 +28,28 @@ export async function firstBatch(
   }
 }
 
-/** Calls only what doesn't write. jsonl isn't even opened, since that creates its file. */
-export async function trySink({ name, open }: SinkDeps): Promise<string> {
-  if (name === 'jsonl') return 'jsonl: there is nothing to connect to'
+/** A sink that was looked at. */
+export type SeenSink = { readonly address: string } & Pick<Sink, 'position'>
+
+/**
+ * Calls only what doesn't write. jsonl isn't even opened, since that creates its file.
+ *
+ * @param judge throws if a delivery to this sink would be refused
+ */
+export async function trySink(
+  { name, address, open }: SinkDeps,
+  judge: (sink: SeenSink) => Promise<void> = async () => undefined,
+): Promise<string> {
+  if (name === 'jsonl') {
+    if (address !== undefined) await judge({ address })
+    return 'jsonl: there is nothing to connect to'
+  }
   const sink = await open()
+  const position = sink.position?.bind(sink)
   try {
-    if (sink.check) {
-      await sink.check()
-      return `${name} was opened and answered`
-    }
-    if (!sink.position) return `${name} was opened; it can't be asked anything without being written to`
-    await sink.position(randomUUID())
+    await (sink.check ? sink.check() : position?.(randomUUID()))
+    await judge({ address: sink.address ?? name, position })
+    if (!sink.check && !position) return `${name} was opened; it can't be asked anything without being written to`
     return `${name} was opened and answered`
   } finally {
     await sink.close?.()

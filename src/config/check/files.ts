@@ -1,8 +1,8 @@
 /** Checks that the files of a configuration can be read and written, without changing anything. */
 import { access, constants, readlink, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { ConfigurationError, codeOf, toError } from '../../errors/index.js'
-import { whyUnmakeable } from '../../files/disk.js'
+import { ConfigurationError, codeOf, OutboxError, toError } from '../../errors/index.js'
+import { freeBytesAt, whyUnmakeable } from '../../files/disk.js'
 import { statIfThere } from '../../files/folders.js'
 import {
   anotherOutbox,
@@ -97,4 +97,15 @@ export async function usableOutbox(path: string, trustFolder: boolean): Promise<
     })
   })
   if (!trustFolder) await checkFolder(dirname(path)).catch(refuse)
+}
+
+/** Bytes: an empty outbox and its log take more. */
+const leastRoom = 65_536
+
+/** Throws OutboxError if a start couldn't even begin; `owm doctor` asks whether a whole run fits. */
+export async function mustHaveRoom(path: string): Promise<void> {
+  if ((await freeBytesAt(path)) >= leastRoom) return
+  throw new OutboxError(`The disk of ${path} is full.`, {
+    hint: 'Make room: `owm doctor` says how much a run needs.',
+  })
 }

@@ -18,7 +18,7 @@ import { timetable } from '../../schedule/timetable.js'
 import { cadenceKept } from '../filters.js'
 import type { Loaded } from '../load.js'
 import { ownOptions } from '../section.js'
-import { type CheckedSource, firstBatch, trySink } from './connect.js'
+import { type CheckedSource, firstBatch, type SeenSink, trySink } from './connect.js'
 import { readable, usableOutbox, writableOutput } from './files.js'
 
 export interface Parts {
@@ -28,6 +28,8 @@ export interface Parts {
   sinkOf(loaded: Loaded): Promise<SinkDeps>
   /** Throws OwmError if the outbox can't be read, or belongs to another configuration. */
   lookAtOutbox(loaded: Loaded): Promise<unknown>
+  /** Throws ConfigurationError if the outbox has tasks for another sink than this one. */
+  mustBeOwed(loaded: Loaded, sink: SeenSink): Promise<void>
   /** `--trust-folder` */
   readonly trustFolder: boolean
   /**
@@ -107,7 +109,7 @@ async function checkParts(
   await checkFiles(loaded, { source, sink }, look)
   await checkTimes(loaded, look)
   if (!without.includes('outbox')) await checkOutbox(loaded, parts, look)
-  if (connect) await checkConnections({ source, sink }, parts, look)
+  if (connect) await checkConnections(loaded, { source, sink }, parts, look)
 }
 
 interface Plugins {
@@ -158,7 +160,12 @@ function checkOutbox(loaded: Loaded, { lookAtOutbox, trustFolder }: Parts, look:
   )
 }
 
-async function checkConnections({ source, sink }: Plugins, { judge }: Parts, look: Look): Promise<void> {
+async function checkConnections(
+  loaded: Loaded,
+  { source, sink }: Plugins,
+  { judge, mustBeOwed }: Parts,
+  look: Look,
+): Promise<void> {
   if (source)
     await look(
       'source',
@@ -171,7 +178,7 @@ async function checkConnections({ source, sink }: Plugins, { judge }: Parts, loo
   if (sink)
     await look(
       'sink',
-      () => trySink(sink),
+      () => trySink(sink, (seen) => mustBeOwed(loaded, seen)),
       (words) => words,
     )
 }

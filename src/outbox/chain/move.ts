@@ -15,6 +15,7 @@
 import { ConfigurationError } from '../../errors/index.js'
 import type { Attached } from '../../plugin.js'
 import { plural } from '../../words.js'
+import type { OutboxState } from '../state.js'
 import { loseEarlier, loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
 import { type From, type Met, type Parts, type Reconciled, reopen, write } from './position.js'
@@ -53,12 +54,10 @@ export async function moveTo(
 ): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, attached } = met
-  const announced = state.next?.address === address ? state.next.fromSeq : undefined
-  const isUnused = sinks.present?.sinkIds.length === 0 && state.acked.seq <= sinks.present.fromSeq
-  const decided = announced ?? (isUnused ? state.acked.seq : undefined)
+  const decided = decidedStart(address, { next: state.next, ackedSeq: state.acked.seq, present: sinks.present })
   // guard: another-sink
   if (met.from === undefined && decided === undefined && (await isOwed(parts.database, state)))
-    throw anotherSink(parts, address)
+    throw anotherSink({ path: parts.database.path, pending: state.pending, present: sinks.present }, address)
   const fence = attached.emptied || attached.created ? undefined : attached.fence
   const start = met.from === undefined ? (decided ?? state.lastSeq) : await startOf(parts, met.from)
   // The start lies in its last turn: that turn goes on.
@@ -77,21 +76,32 @@ export async function moveTo(
   return { kind: 'same', at: { seq, taskId: '' }, warnings: [] }
 }
 
+/** The `seq` after which another sink gets the tasks, where no operator has to decide that; undefined where one has. */
+export function decidedStart(
+  address: string,
+  { next, ackedSeq, present }: Pick<OutboxState, 'next'> & { ackedSeq: number; present: KnownSink | undefined },
+): number | undefined {
+  if (next?.address === address) return next.fromSeq
+  return present?.sinkIds.length === 0 && ackedSeq <= present.fromSeq ? ackedSeq : undefined
+}
+
 async function startOf({ database, state, queue }: Parts, from: From): Promise<number> {
   const { seq } = state.acked
   if (from === 'open-runs') return Math.min(seq, await beforeOpenRuns(database))
   return from === 'history' ? Math.min(seq, (await queue.firstKept()) - 1) : seq
 }
 
-function anotherSink({ database, state, sinks }: Parts, address: string): ConfigurationError {
-  const last = sinks.present ? shownAddress(sinks.present) : 'another sink'
-  const { pending } = state
+export function anotherSink(
+  { path, pending, present }: { path: string; pending: number; present: KnownSink | undefined },
+  address: string,
+): ConfigurationError {
+  const last = present ? shownAddress(present) : 'another sink'
   const what =
     pending > 0
       ? `holds ${plural(pending, 'task')} for ${last}`
       : `has a run that isn't done, and ${last} has a part of it`
   return new ConfigurationError(
-    `The outbox ${database.path} ${what}, but the sink is ${shownAddress({ addresses: [address] })} now.`,
+    `The outbox ${path} ${what}, but the sink is ${shownAddress({ addresses: [address] })} now.`,
     {
       hint:
         'Deliver them there first: `owm flush` with the sink as it was. Or let this sink have them: ' +

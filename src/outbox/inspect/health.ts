@@ -7,7 +7,16 @@ import { batches, runs, sinkRows, states } from '../sqlite/entities.js'
 import { type RunState, readStates, unfinishedStates } from '../sqlite/run-states.js'
 import { columnsOf, has } from '../sqlite/since.js'
 import { stateIn } from '../state.js'
-import { type BreakerReport, breakersIn, oldestPendingIn, ownerIn, type Totals, totalsIn } from './totals.js'
+import {
+  type BreakerReport,
+  breakersIn,
+  oldestPendingIn,
+  ownerIn,
+  type Short,
+  shortOf,
+  type Totals,
+  totalsIn,
+} from './totals.js'
 import { iso, isUpToDate, read, type View } from './view.js'
 
 export interface Health extends Totals {
@@ -27,8 +36,8 @@ export interface Health extends Totals {
   received: { slot: string; persisted: number; addresses: string[] }[]
   /** Unfinished runs, the oldest first. */
   open: OpenRun[]
-  /** The newest run, if it was closed without storing anything: as a rule, its list was too short. */
-  short: { slot: string; lastError: string } | undefined
+  /** The newest run, if it is one. */
+  short: Short | undefined
 }
 
 export interface OpenRun {
@@ -114,7 +123,6 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open' | 'shor
   const select = columnsOf(version, ['id', 'slot', 'sourceDigest', 'state', 'startedAt', 'lastError'])
   const unfinished = await manager.find(runs, { select, where, order: { id: 'ASC' } })
   const [last] = await manager.find(runs, { select, order: { id: 'DESC' }, take: 1 })
-  const why = last?.state === 'missed' ? last.lastError : undefined
   return {
     whole: whole.map(({ slot, sourceDigest, read: locations, rejected, persisted, repeated }) => ({
       slot,
@@ -130,6 +138,6 @@ async function runsIn(view: View): Promise<Pick<Health, 'whole' | 'open' | 'shor
       startedAt: iso(startedAt, view),
       lastError: lastError ?? null,
     })),
-    short: last && why ? { slot: last.slot, lastError: why } : undefined,
+    short: shortOf(last),
   }
 }

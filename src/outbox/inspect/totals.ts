@@ -2,7 +2,7 @@
 import { type EntityManager, MoreThan } from 'typeorm'
 import { type BreakerRecord, breakersOf } from '../breakers.js'
 import { endingAfter, slotOrder } from '../sqlite/criteria.js'
-import { batches, deadTasks, runs } from '../sqlite/entities.js'
+import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
 import { breakersOfVersion1 } from '../sqlite/migrations.js'
 import { has } from '../sqlite/since.js'
 import { positionIn, stateIn } from '../state.js'
@@ -19,6 +19,16 @@ export interface OwnedTotals extends Totals {
   /** See owner.ts; null if it has none yet. */
   owner: string | null
 }
+
+/** A run that was closed without storing anything, for an error: as a rule, its list was too short. */
+export interface Short {
+  slot: string
+  lastError: string
+}
+
+/** @param newest the newest run */
+export const shortOf = (newest: Pick<RunRow, 'slot' | 'state' | 'lastError'> | undefined): Short | undefined =>
+  newest?.state === 'missed' && newest.lastError ? { slot: newest.slot, lastError: newest.lastError } : undefined
 
 export interface BreakerReport {
   name: string

@@ -4,7 +4,7 @@ import { labelOfShard, shardOf } from '../../tasks/shard.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
 import { unfinishedStates } from '../sqlite/run-states.js'
 import { has } from '../sqlite/since.js'
-import { deadIn, oldestPendingIn, ownerIn, pendingIn } from './totals.js'
+import { deadIn, oldestPendingIn, ownerIn, pendingIn, type Short, shortOf } from './totals.js'
 import { read, type View } from './view.js'
 
 export interface Vitals {
@@ -22,6 +22,8 @@ export interface Vitals {
   openRuns: number
   /** Scheduled times that no run serves, by reason (schedule/due). */
   missed: { maxAge: number; maxCatchUp: number }
+  /** The latest run, if it is one. */
+  short: Short | undefined
   /** The latest run; null if there is none. `shard`: as `0-of-3`. */
   run: { slot: string; shard: string; stored: number; rejected: number; duplicate: number; not_due: number } | null
 }
@@ -38,7 +40,7 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
   const { manager } = view
   const pending = await pendingIn(view)
   const counts = { persisted: true, rejected: true, duplicates: true, notDue: true } as const
-  const select = { id: true, slot: true, sourceDigest: true, ...counts } as const
+  const select = { id: true, slot: true, sourceDigest: true, state: true, lastError: true, ...counts } as const
   const [latest] = await manager.find(runs, { select, order: { id: 'DESC' }, take: 1 })
   const missedFor = async (reason: string): Promise<number> => (await manager.sum(gaps, 'count', { reason })) ?? 0
   return {
@@ -50,6 +52,7 @@ export async function vitalsIn(view: View, since: number): Promise<Vitals> {
     lost: (await manager.sum(runs, 'lost', { state: 'lost' })) ?? 0,
     openRuns: await manager.countBy(runs, { state: In(unfinishedStates) }),
     missed: { maxAge: await missedFor('maxAge'), maxCatchUp: await missedFor('maxCatchUp') },
+    short: shortOf(latest),
     run: latest
       ? {
           slot: latest.slot,

@@ -2,13 +2,16 @@
 import type { Loaded } from '../../../config/load.js'
 import { toError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
+import { owedElsewhere } from '../../../outbox/inspect/ledger/owed.js'
 import { slotsIn } from '../../../outbox/inspect/ledger/slots.js'
 import { type Vitals, vitalsOf } from '../../../outbox/inspect/vitals.js'
+import { holderOf } from '../../../outbox/outbox.js'
 import { mustBeOwn } from '../../../outbox/owner.js'
+import { isHeld } from '../../../outbox/runs/holder.js'
 import { wouldServe } from '../../../pipeline/slots/on-time.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
-import { onTimeOf, type Surroundings } from '../../compose.js'
+import { onTimeOf, type Surroundings, sinkOf } from '../../compose.js'
 import { harmless, inPipeline, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 
@@ -50,8 +53,15 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
         settings.schedule && step('owm init --print crontab', 'what starts it from then on'),
       )
     mustBeOwn(settings.outbox.path, vitals.owner, await ownerOf(loaded, around.env))
-    const steps = [...troubleIn(vitals, step), ...(await dueIn(loaded, around, step))]
-    return steps.length > 0 ? steps : [step('owm runs', `nothing is to be done${nextTimeInWords(loaded, around)}`)]
+    const steps = [
+      ...((await keptFrom(vitals, loaded, around, step)) ?? [
+        ...waitingIn(vitals, step),
+        ...(await dueIn(loaded, around, step)),
+      ]),
+      ...troubleIn(vitals, step),
+    ]
+    const nothing = 'nothing is to be done (`owm doctor` asks the sink, too)'
+    return steps.length > 0 ? steps : [step('owm runs', nothing + nextTimeInWords(loaded, around))]
   } catch (error) {
     return [step('owm doctor', harmless(toError(error).message))]
   }
@@ -59,9 +69,29 @@ async function stepsOf(loaded: Loaded, around: Surroundings): Promise<Step[]> {
 
 type MakeStep = (command: string, why: string) => Step
 
-function* troubleIn({ pending, openRuns, dead, lost }: Vitals, step: MakeStep): Generator<Step> {
+/** What a start or `owm flush` would be refused for; undefined if nothing is known. */
+async function keptFrom(
+  { pending, openRuns }: Vitals,
+  loaded: Loaded,
+  around: Surroundings,
+  step: MakeStep,
+): Promise<Step[] | undefined> {
+  const { path } = loaded.settings.outbox
+  if (await isHeld(path, undefined))
+    return [step('owm doctor', `whether the owm that is at work takes too long: ${await holderOf(path)}`)]
+  if (pending === 0 && openRuns === 0) return undefined
+  const { address } = await sinkOf(loaded, around, true)
+  const error = address === undefined ? undefined : await owedElsewhere(path, { address })
+  return error && [step('owm doctor', harmless(error.message))]
+}
+
+function* waitingIn({ pending, openRuns }: Vitals, step: MakeStep): Generator<Step> {
   if (pending > 0) yield step('owm flush', `delivers ${plural(pending, 'pending task')}`)
   else if (openRuns > 0) yield step('owm produce', `finishes ${plural(openRuns, 'run')} that began before`)
+}
+
+function* troubleIn({ short, dead, lost }: Vitals, step: MakeStep): Generator<Step> {
+  if (short) yield step('owm doctor', `the run of ${short.slot} stored nothing: ${harmless(short.lastError)}`)
   if (dead > 0) yield step('owm outbox inspect --state dead', `the sink refused ${plural(dead, 'task')}`)
   if (lost > 0) yield step('owm verify', `the sink lost ${plural(lost, 'task')}`)
 }

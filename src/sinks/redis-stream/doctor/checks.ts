@@ -68,7 +68,9 @@ export const checks = {
   'redis-replica': {
     about: 'whether this server is the master',
     why: 'A replica can only be read: nothing is delivered.',
-    todo: 'Name the master in sink.url, or wait for the failover to end; then `owm flush`.',
+    todo:
+      'Name the master in sink.url, or wait for the failover to end; then `owm flush`, or, where that says that the ' +
+      'sink is another one, `owm outbox adopt --sink`.',
     exitCode: 75,
   },
   'redis-replicas': {

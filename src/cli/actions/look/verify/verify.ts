@@ -1,10 +1,12 @@
 /** `owm verify`: whether outbox, receipts and sink agree about each slot. */
 import { chosenShard, isSharded } from '../../../../config/filters.js'
 import type { Loaded } from '../../../../config/load.js'
-import { ConfigurationError, DifferentError, type OwmError, UsageError } from '../../../../errors/index.js'
+import { ConfigurationError, DifferentError, inOneText, type OwmError, UsageError } from '../../../../errors/index.js'
 import { redeliverableMs } from '../../../../outbox/chain/lost.js'
 import { lastRunIn } from '../../../../outbox/inspect/ids/own-slots.js'
+import { owedElsewhere } from '../../../../outbox/inspect/ledger/owed.js'
 import { addressNoted } from '../../../../pipeline/parts.js'
+import type { Sink } from '../../../../plugin.js'
 import { type Shard, shardFlag, shardNameIn, shardOf } from '../../../../tasks/shard.js'
 import type { Done } from '../../../command.js'
 import { onTimeIn, type Surroundings, sourceOf } from '../../../compose.js'
@@ -14,6 +16,7 @@ import { ownerOf } from '../../../owner.js'
 import { addressOf, withSink } from '../sink.js'
 import { standInOf } from '../stand-in.js'
 import { type Compared, compare, type Listed, type Which } from './compare.js'
+import type { Difference } from './difference.js'
 import type { Verified } from './judge.js'
 import { listedIds } from './list.js'
 import { isDifferent, verdictsInWords } from './report.js'
@@ -76,12 +79,25 @@ export async function verify(
     const which = { ...(await termsOf(loaded, around)), slot, pipeline, address: addressNoted(sink, name) }
     const seen = await comparedAgain(() => compare(sink, which, listed))
     result.sink.entries = seen.entries
-    result.slots = seen.slots
+    result.slots = await withRefusal(seen.slots, path, sink, which.address)
     const times = named === undefined ? await timesWithoutRun({ ...seen, slots: seen.own }, loaded, around) : undefined
     if (times) result.withoutRun = times
   })
   result.different = result.slots.filter(isDifferent).length
   return { result, summary: await verdictsInWords(result, flags.limit, isOnce), errors: errorsOf(result) }
+}
+
+/** Where the outbox has tasks for another sink, what to do about that: no start delivers what waits until then. */
+async function withRefusal(slots: readonly Verified[], path: string, sink: Sink, address: string): Promise<Verified[]> {
+  const isWaiting = ({ kind }: Difference): boolean => kind === 'waiting'
+  const isAsked = slots.some(({ differences }) => differences.some(isWaiting))
+  const error = isAsked ? await owedElsewhere(path, { address, position: sink.position?.bind(sink) }) : undefined
+  if (!error) return [...slots]
+  const todo = inOneText(error.message, error.hint).replace(/\.$/, '')
+  return slots.map((one) => ({
+    ...one,
+    differences: one.differences.map((each) => (isWaiting(each) ? { ...each, todo } : each)),
+  }))
 }
 
 /** What decides how slots are compared, but for the sink. */
