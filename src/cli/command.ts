@@ -109,6 +109,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
   /** Fields of every log line, whichever run it is about. */
   #aboutAll: Readonly<Record<string, string>> = {}
   #received: Received
+  /** Whether the pipelines' names were read: the pipelines are then taken from what was read. */
+  #hasNames = false
 
   protected abstract work(): Promise<Done<Result>>
 
@@ -258,7 +260,8 @@ export abstract class OwmCommand<Result extends object> extends Command {
     const delivers = flags.delivers === true && flags.only === undefined
     await this.#trust(flags)
     const { loadConfig } = await import('../config/load.js')
-    const loaded = await loadConfig(flags, process.env, process.cwd(), secrets)
+    const overrides = { ...flags, isAgain: this.#hasNames }
+    const loaded = await loadConfig(overrides, process.env, process.cwd(), secrets)
     if (flags.withoutSource && !delivers && !flags.asWritten) await this.#keepSecretsOfPlugins(loaded)
     if (!this.jsonEnabled()) this.report.logFormat = loaded.settings.log.format
     this.#delivers ||= delivers
@@ -299,6 +302,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected async pipelines(flags: BaseFlags): Promise<(string | undefined)[]> {
     await this.#trust(flags)
     const { pipelinesOf } = await import('../config/load.js')
+    this.#hasNames = true
     const names = await pipelinesOf(flags, process.env, process.cwd())
     return names.length > 0 ? names : [undefined]
   }

@@ -47,7 +47,7 @@ export interface Loaded {
 
 let latest: { key: string; found: ReturnType<typeof readConfigFile> } | undefined
 
-/** @param isAgain reuses the last result or error: a pipe can't be read twice */
+/** @param isAgain reuses the last result or error: a pipe can't be read twice, and a long file takes seconds */
 function readOnce(
   { named, cwd, looksOnly }: { named: string | undefined; cwd: string; looksOnly: boolean | undefined },
   isAgain: boolean,
@@ -67,7 +67,7 @@ export async function loadConfig(
   const overrides = withoutEmpty(flags)
   const named = namedConfig(overrides.config, env)
   const which = { named, cwd, looksOnly: flags.looksOnly }
-  const found = flags.withoutFile ? undefined : await readOnce(which, flags.only !== undefined)
+  const found = flags.withoutFile ? undefined : await readOnce(which, flags.isAgain || flags.only !== undefined)
   const baseDir = found ? baseDirOf(found.file) : cwd
   const pipeline = await choosePipeline(found, namedPipeline(overrides, env), baseDir)
   const origins = new Origins(found, pipeline)
@@ -213,5 +213,6 @@ const namedPipeline = ({ pipeline }: Overrides, env: Environment): string | unde
 export async function pipelinesOf(overrides: Overrides, env: Environment, cwd: string): Promise<string[]> {
   const named = namedPipeline(overrides, env)
   if (named !== undefined) return [named]
-  return Object.keys(pipelinesIn(await readConfigFile(namedConfig(overrides.config, env), cwd)))
+  const which = { named: namedConfig(overrides.config, env), cwd, looksOnly: overrides.looksOnly }
+  return Object.keys(pipelinesIn(await readOnce(which, false)))
 }

@@ -74,4 +74,11 @@ it('a pipe that is named is read, and one without a writer is not waited for', a
   // Opens when the other side does.
   await writeFile(join(cwd, 'pipe'), `# ${'-'.repeat(100_000)}\nsource: {use: simulated-db, count: 41}\n`)
   expect(await show.ended).toMatchObject({ code: 0, stdout: expect.stringMatching(/source.count +41 +pipe:2/) })
+  const check = startOwm(['config', 'check', '--config', 'pipe'], { cwd })
+  await writeFile(
+    join(cwd, 'pipe'),
+    'source: {use: simulated-db}\nsink: {use: jsonl, path: t.jsonl}\npipelines: {a: {}, b: {}}\n',
+  )
+  const all = expect.stringMatching(/a: source: simulated-db[\s\S]*b: source: simulated-db/)
+  expect(await check.ended).toMatchObject({ stdout: all })
 })

@@ -14,6 +14,7 @@ import { whyNotTrusted, whyStrange } from '../../trust.js'
 import { at, type Found } from '../values/origins.js'
 import type { Environment } from '../values/variables.js'
 import { mustBeUtf8, whyNoJson, whyNoText } from './encoding.js'
+import { endedBySignals } from './signals.js'
 import { jsonMistake, keyTwice, parseJson, parseYaml, SyntaxMistake, tooDeep } from './syntax.js'
 
 /** The folder where relative paths start: for `.config/owmrc.yaml`, the one that contains `.config`. */
@@ -174,6 +175,9 @@ async function mustBeTrusted(file: string): Promise<void> {
   })
 }
 
+/** The length of a text, in UTF-16 units, that takes a large part of a second to parse. */
+const longText = 256 * 1024
+
 /**
  * @param texts receives the text of each YAML or JSON file, to find lines in; a module has none
  * @param isFound the file wasn't named: a module must be trusted before it runs
@@ -211,7 +215,9 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
     async (path, text) => {
       const why = whyNoText(text)
       if (why !== undefined) throw new SyntaxMistake(why, { line: 1, col: 1 })
-      const value: unknown = await load(path, text)
+      const value: unknown = await (text.length > longText
+        ? endedBySignals(async () => load(path, text))
+        : load(path, text))
       const own = ownPart(path, value)
       await mustBeUtf8(path, text, own)
       // cosmiconfig would look further up.

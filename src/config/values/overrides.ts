@@ -29,6 +29,8 @@ export interface Overrides {
   only?: readonly string[] | undefined
   /** For completion, before any command runs: a configuration that is code or a pipe is an error. */
   looksOnly?: boolean
+  /** The file isn't read again. */
+  isAgain?: boolean
   /** Reads no file: there is none yet. */
   withoutFile?: boolean
 }
