@@ -308,7 +308,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   }
 
   /** For checks, which say themselves if the file can't be read. */
-  protected async pipelinesToCheck(flags: BaseFlags): Promise<Pipelines> {
+  protected async pipelinesToCheck(flags: BaseFlags & Pick<Overrides, 'shard'>): Promise<Pipelines> {
     const names = await this.pipelines(flags).catch(() => [undefined])
     return { names, configure: (pipeline, without) => this.configure({ ...flags, pipeline, without }) }
   }

@@ -9,7 +9,7 @@ export const dryRun = (description: string) => Flags.boolean({ char: 'n', descri
 /** Bounds of the flags that limit a count. The maximum is small enough for the database. */
 export const limits = { min: 1, max: 1_000_000_000 } as const
 
-/** For commands that read the source. */
+/** For commands that read the source, or say what a start would read. */
 export const shard = Flags.string({ description: 'read only the share i of n, such as 0/3', helpValue: 'I/N' })
 export const strict = Flags.boolean({ description: 'exit 65 when a location was rejected' })
 export const forceSource = Flags.boolean({ description: 'read the source even if its circuit is open' })

@@ -1,5 +1,6 @@
 import { type DoctorResult, doctor, nothingExamined } from '../cli/actions/look/doctor.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { shard } from '../cli/flags.js'
 
 export type { DoctorResult } from '../cli/actions/look/doctor.js'
 
@@ -14,6 +15,8 @@ export default class Doctor extends OwmCommand<DoctorResult> {
     '<%= config.bin %> <%= command.id %> --quiet',
     '<%= config.bin %> <%= command.id %> --json',
   ]
+
+  static override flags = { shard }
 
   protected result = nothingExamined()
 

@@ -180,6 +180,12 @@ export const checks = {
       '(outbox.keepTasks).',
     exitCode: 75,
   },
+  'sink-shards': {
+    about: 'whether shards that deliver to one sink keep up with each other, by its receipts',
+    why: 'Workers get only a part of each slot, and no other shard can deliver the rest.',
+    todo: 'Look at what starts that shard, and run `owm doctor` there; `owm runs --all-shards` shows what slots lack.',
+    exitCode: 75,
+  },
   'schedule-started': {
     about: 'whether runs start as often as the schedule says',
     why: 'Scheduled times pass without a run: their tasks come late, or never.',

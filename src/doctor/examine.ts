@@ -21,6 +21,7 @@ import { fine, unknown, wrong } from './verdict.js'
 
 interface Parts extends Omit<ConfigParts, 'lookAtOutbox' | 'mustBeOwed' | 'judge'> {
   ownerOf(loaded: Loaded): Promise<string>
+  readonly env: Readonly<Record<string, string | undefined>>
   /** Milliseconds since 1970. */
   now(): number
   /** How many pipelines are examined. */
@@ -57,16 +58,19 @@ export async function examine(parts: Parts): Promise<Examined> {
     ? await outboxState(path)
     : { diagnoses: [], health: undefined }
   const now = parts.now()
+  const owner = await parts.ownerOf(loaded)
+  const { index: ownShard, count: shards } = shardIn(settings, parts.env)
+  const sharding = { pipeline: health?.owner ?? owner, shards, ownShard }
   const patient: Patient = {
     outboxId: health?.outboxId,
     pending: health?.pending ?? 0,
-    outboxes: parts.pipelines * shardIn(loaded.settings, {}).count,
+    outboxes: parts.pipelines * shards,
     tasks: health?.whole[0]?.tasks,
     now: parts.now,
   }
   const [read, answered] = await Promise.all([
     source && (isStandardInput(loaded) ? fromStandardInput : sourceChecks(source, patient, health?.whole)),
-    sink && sinkChecks(sink, patient, deliveredBy(health, path)),
+    sink && sinkChecks(sink, patient, { ...deliveredBy(health, path), ...sharding }),
   ])
   found.push(...state)
   if (isUsable('outbox'))
@@ -74,7 +78,6 @@ export async function examine(parts: Parts): Promise<Examined> {
       ...(await attempt(['outbox-disk', 'outbox-space'], () => diskChecks(path, health, read?.locations ?? 0))),
     )
   if (health) {
-    const owner = await parts.ownerOf(loaded)
     const patienceMs = Math.max(leastPatienceMs, times === undefined ? 0 : 3 * gapOf(times, now))
     const all = { ...source?.checks, ...sink?.checks, ...checks }
     const answering = { source: isWell(read?.diagnoses, all), sink: isWell(answered, all) }
@@ -110,7 +113,6 @@ export async function outboxesLeft(all: readonly Loaded[]): Promise<Finding[]> {
 const deliveredBy = (health: Health | undefined, path: string) => ({
   path: health && path,
   runs: health?.received ?? [],
-  pipeline: health?.owner ?? '',
 })
 
 /** Standard input can be read only once: leave it for the run. */
@@ -127,10 +129,13 @@ function gapOf(times: ReturnType<typeof timetable>, now: number): number {
   return next === undefined || second === undefined ? 0 : second - next
 }
 
+/** What these find is no obstacle to a delivery. */
+const ofReceipts = ['sink-receipts', 'sink-shards']
+
 /** Whether the source or sink answers, and no finding would keep a run from using it. */
 const isWell = (found: readonly Diagnosis[] | undefined, all: Readonly<Record<string, Check>>): boolean =>
   found?.some(({ code, verdict }) => code.endsWith('-answers') && verdict === 'fine') === true &&
-  !found.some(({ code, verdict }) => verdict === 'wrong' && all[code]?.exitCode !== 0 && code !== 'sink-receipts')
+  !found.some(({ code, verdict }) => verdict === 'wrong' && all[code]?.exitCode !== 0 && !ofReceipts.includes(code))
 
 /** Makes some checks; if that fails, these codes report it as unknown. */
 async function attempt(codes: readonly Code[], make: () => Promise<Diagnosis[]>): Promise<Diagnosis[]> {

@@ -8,6 +8,7 @@ import type { Diagnosis, Patient, Sink } from '../plugin.js'
 import { plural } from '../words.js'
 import { codeFor } from './configuration.js'
 import { ownDiagnoses } from './plugins.js'
+import { type Sharding, shardsCheck } from './shards.js'
 import { fine, judged, unknown, wrong } from './verdict.js'
 
 /** A sink without checks of its own isn't opened: that might create a file. */
@@ -31,7 +32,8 @@ export async function sinkChecks(
     // A sink that can't be asked has a finding of its own.
     const receipts = await receiptCheck(sink, seen.address, delivered).catch(() => [])
     const owed = await owedCheck(seen, delivered).catch(() => [])
-    return [answers, ...own, ...receipts, ...owed]
+    const shards = await shardsCheck(sink, delivered, patient.now()).catch(() => [])
+    return [answers, ...own, ...receipts, ...owed, ...shards]
   } catch (error) {
     return [wrong(codeFor('sink', error), withHint(error))]
   } finally {
@@ -40,13 +42,11 @@ export async function sinkChecks(
 }
 
 /** What the outbox knows to be in a sink. */
-interface Delivered {
+interface Delivered extends Sharding {
   /** Of the outbox; undefined if there is none, or it can't be read. */
   readonly path: string | undefined
   /** The newest first, with the addresses of the sinks that have it. */
   readonly runs: readonly { readonly slot: string; readonly persisted: number; readonly addresses: readonly string[] }[]
-  /** The name under which receipts are written. */
-  readonly pipeline: string
 }
 
 async function owedCheck(seen: SinkSeen, { path }: Delivered): Promise<Diagnosis[]> {

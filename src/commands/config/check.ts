@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { type CheckResult, check } from '../../cli/actions/config.js'
 import { type Done, OwmCommand } from '../../cli/command.js'
+import { shard } from '../../cli/flags.js'
 
 export type { CheckResult } from '../../cli/actions/config.js'
 
@@ -15,6 +16,7 @@ export default class ConfigCheck extends OwmCommand<CheckResult> {
     connect: Flags.boolean({
       description: "also read the source's first batch, and try what a delivery needs; leaves nothing",
     }),
+    shard,
   }
 
   protected result: CheckResult = { findings: [] }

@@ -48,6 +48,7 @@ export async function doctor(
       sinkOf: (loaded) => sinkOf(loaded, around, true),
       ownerOf: (loaded) => ownerOf(loaded, around.env),
       trustFolder: around.trustFolder,
+      env: around.env,
       now: around.now,
       pipelines: names.length,
     })

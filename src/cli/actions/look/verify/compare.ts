@@ -1,4 +1,5 @@
 /** Compares outbox, receipts and sink once, slot by slot. */
+import { UsageError } from '../../../../errors/index.js'
 import { IdTable } from '../../../../outbox/inspect/ids/id-table.js'
 import { type OwnSlot, type OwnSlots, ownSlotsIn } from '../../../../outbox/inspect/ids/own-slots.js'
 import { type InSink, inSink } from '../../../../pipeline/slots/in-sink.js'
@@ -29,6 +30,8 @@ export interface Which {
   flushedSince: number
   /** The shard that the outbox serves now. */
   shard: Shard
+  /** Whether it was chosen, by a flag or the configuration: else it is that of the last run. */
+  isChosen: boolean
   /** Whether a run stands in for earlier times (`catchUp: latest`). */
   isLatest: boolean
   /** Milliseconds since 1970: without `slot`, slots that only receipts know are compared if they are newer. */
@@ -54,7 +57,9 @@ export async function compare(sink: Sink, which: Which, listed: Listed | undefin
   const known = ours.slots.map((one) => one.slot)
   const receipts = await receiptsOf(sink, pipeline, slot, ours)
   const sinkSlots = inSink(receipts.all, shard)
-  const unknown = servedUnknown(receipts.all, known, shard).filter((one) => isAsked(one, which))
+  const isOther = which.isChosen && isOfOthers(ours.slots, shard)
+  if (isOther && slot === undefined) throw lacksShard(path, ours.slots, shard)
+  const unknown = servedUnknown(receipts.all, isOther ? [] : known, shard).filter((one) => isAsked(one, which))
   const listedIndex = ours.slots.findIndex((one) => one.slot === listed?.slot && one.shard === listed.shard)
   if (listedIndex >= 0) for (const id of listed?.ids ?? []) ours.ids.list(id, listedIndex)
   const scanned = await scan(sink, ours, receipts.own, unknown)
@@ -75,9 +80,10 @@ export async function compare(sink: Sink, which: Which, listed: Listed | undefin
   // What another outbox served, and the sink has, is nothing new.
   const told = slot === undefined ? others.filter(({ state }) => state === 'different') : others
   const all = [...slots, ...told].toSorted((one, other) => byTime(other.slot, one.slot)) // the newest first
-  const isNone = slot !== undefined && all.length === 0
+  const isNone = slot !== undefined && told.length === 0 && (isOther || all.length === 0)
+  const none = isNone ? [notThere(slot, receipts.all, sinkSlots, { own: nameOfShard(shard), isSharded })] : []
   return {
-    slots: isNone ? [notThere(slot, receipts.all, sinkSlots, { own: nameOfShard(shard), isSharded })] : all,
+    slots: [...all, ...none],
     own: known,
     entries: scanned.entries,
     elsewhere: sinkSlots.served.map((receipt) => receipt.slot),
@@ -92,6 +98,22 @@ const nothingKnown = (path: string, room: number): OwnSlots => ({
   slots: [],
   ids: new IdTable(room),
 })
+
+/** Whether slots were served by other shards of the same number only: a slot of another number may be whole. */
+function isOfOthers(slots: readonly OwnSlot[], { index, count }: Shard): boolean {
+  const served = slots.map(({ shard }) => shardNamed(shard))
+  return served.length > 0 && served.every((other) => other.count === count && other.index !== index)
+}
+
+function lacksShard(path: string, slots: readonly OwnSlot[], shard: Shard): UsageError {
+  const name = nameOfShard(shard)
+  const others = new Set(slots.map((own) => own.shard))
+  return new UsageError(`The outbox ${path} has no run of shard ${name}, only of ${[...others].join(', ')}.`, {
+    hint:
+      'Name the outbox of that shard with --outbox, or a slot with --slot, to ask the sink for it; ' +
+      '`owm runs --all-shards` lists what each slot lacks.',
+  })
+}
 
 const isAsked = (receipt: Receipt, { slot, receiptsSince }: Which): boolean =>
   slot === undefined ? Date.parse(receipt.slot) > receiptsSince : receipt.slot === slot

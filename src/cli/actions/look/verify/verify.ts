@@ -107,6 +107,7 @@ async function termsOf(loaded: Loaded, around: Surroundings): Promise<Omit<Which
   return {
     path: outbox.path,
     shard: await shardOfOutbox(outbox.path, loaded, around.env),
+    isChosen: chosenShard(loaded.settings, around.env) !== undefined,
     isSharded: isSharded(loaded.settings),
     isLatest: schedule?.catchUp === 'latest',
     flushedSince: now - redeliverableMs,
