@@ -72,10 +72,10 @@ export async function dryRun(
         rejects.add(rejectionOf(page, index, judged))
         continue
       }
-      const { inSlot, place, text } = judged
-      const isSamePlace = seen.places.add(hash('sha1', `${inSlot}${placeText(place)}`))
+      const { digits, place, text } = judged
+      const isSamePlace = seen.places.add(hash('sha1', `${digits}${placeText(place)}`))
       const isSameTask = seen.tasks.add(hash('sha1', text))
-      if (!seen.ids.add(inSlot)) {
+      if (!seen.ids.add(digits)) {
         if (found.preview.length < mostPreviewed) found.preview.push(text)
       } else if (isSamePlace) {
         found.duplicates++

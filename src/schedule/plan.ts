@@ -5,7 +5,7 @@
 import { sumOf } from '../lists.js'
 import { durationText } from './duration.js'
 import type { Timetable } from './timetable.js'
-import { newestWindow, type Rhythm, type Span } from './windows.js'
+import type { Rhythm, Span } from './windows.js'
 
 /** What locations without a cadence are counted under. */
 export const eachRun = 'each run'
@@ -13,18 +13,11 @@ export const eachRun = 'each run'
 /** Tasks by how often their locations are due: `each run`, or a period such as `6h`, the shortest first. */
 export type Load = Readonly<Record<string, number>>
 
-/** See `addFurther`. */
-interface Further {
-  readonly rhythm: Rhythm | undefined
-  readonly others: readonly Rhythm[]
-}
-
 /** Counts locations by rhythm. */
 export class Rhythms {
   #always = 0
   /** Period in milliseconds -> locations by phase. */
   readonly #periods = new Map<number, Phases>()
-  readonly #further: Further[] = []
 
   /** @param rhythm undefined if the location is due in every run */
   add(rhythm: Rhythm | undefined): void {
@@ -41,21 +34,9 @@ export class Rhythms {
     phases.add(phase)
   }
 
-  /**
-   * Adds a further rhythm of a place that was added with others: it counts where none of those is due.
-   *
-   * @param rhythm undefined if the location is due in every run
-   */
-  addFurther(rhythm: Rhythm | undefined, others: readonly Rhythm[]): void {
-    this.#further.push({ rhythm, others })
-    if (rhythm && !this.#periods.has(rhythm.every)) this.#periods.set(rhythm.every, new Phases())
-  }
-
   /** Locations whose period is shorter than a gap between scheduled times, by that period. */
   shorterThan(gap: number): Load {
-    const short = [...this.#periods]
-      .filter(([every, { locations }]) => every < gap && locations > 0)
-      .sort(([a], [b]) => a - b)
+    const short = [...this.#periods].filter(([every]) => every < gap).sort(([a], [b]) => a - b)
     return Object.fromEntries(short.map(([every, phases]) => [durationText(every), phases.locations]))
   }
 
@@ -64,22 +45,9 @@ export class Rhythms {
     const counters = [...this.#periods]
       .sort(([a], [b]) => a - b)
       .map(([every, phases]) => [durationText(every), dueAmong(every, phases)] as const)
-    const isAlways = this.#always > 0 || this.#further.some(({ rhythm }) => !rhythm)
-    const always: Load = isAlways ? { [eachRun]: this.#always } : {}
-    return (span) => {
-      const load = { ...always, ...Object.fromEntries(counters.map(([name, dueIn]) => [name, dueIn(span)])) }
-      const further = this.#further.filter(isDueAlone(span))
-      return sumOfLoads([
-        load,
-        ...further.map(({ rhythm }) => ({ [rhythm ? durationText(rhythm.every) : eachRun]: 1 })),
-      ])
-    }
+    const always: Load = this.#always > 0 ? { [eachRun]: this.#always } : {}
+    return (span) => ({ ...always, ...Object.fromEntries(counters.map(([name, dueIn]) => [name, dueIn(span)])) })
   }
-}
-
-function isDueAlone(span: Span): (further: Further) => boolean {
-  const isDue = (rhythm: Rhythm | undefined): boolean => !rhythm || newestWindow(rhythm, span) !== undefined
-  return ({ rhythm, others }) => isDue(rhythm) && !others.some(isDue)
 }
 
 /** Phases are whole seconds. */

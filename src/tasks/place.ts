@@ -2,7 +2,6 @@
 import type { Location } from '../plugin.js'
 import { ExactNumber } from './json/exact.js'
 import { HexBytes } from './json/hex.js'
-import { parseJson } from './json/parse.js'
 import { mustBeReadable, orRejection, Rejection, shown } from './rejection.js'
 import type { Task } from './task.js'
 
@@ -38,7 +37,7 @@ function checkedPlace(location: Location): Place {
   const forecastHours = hours(location['forecast_duration_hours'], 'forecast_duration_hours')
   const historicalHours = hours(location['historical_duration_hours'], 'historical_duration_hours')
   const id = idOf(location['id'])
-  const key = keyOf(id, [latitude, longitude, city, state])
+  const key = id === undefined ? `at\n${latitude}\n${longitude}\n${city}\n${state}` : `id\n${id}`
   return { latitude, longitude, city, state, forecastHours, historicalHours, id, key }
 }
 
@@ -109,18 +108,6 @@ function idOf(value: unknown): string | number | bigint | undefined {
   if (value instanceof HexBytes) return text(String(value), 'id', 1)
   if (typeof value !== 'string') throw new Rejection(`id must be text or a number, not ${shown(value)}`, 'id')
   return text(value, 'id', 1)
-}
-
-const keyOf = (id: unknown, where: readonly unknown[]): string =>
-  id === undefined ? `at\n${where.join('\n')}` : `id\n${id}`
-
-/** The key of a task's place, from its JSON text. */
-export function keyIn(text: string): string {
-  const { location_id: id, latitude_deg, longitude_deg, city, state }: Partial<Task> = JSON.parse(text)
-  // Beyond 2^53 JSON.parse rounds.
-  const isExact = typeof id !== 'number' || Number.isSafeInteger(id)
-  const exact: unknown = isExact ? id : Reflect.get(Object(parseJson(text)), 'location_id')
-  return keyOf(exact, [latitude_deg, longitude_deg, city, state])
 }
 
 /** What a place asks the weather for: tasks with the same id but another such text are other places. */

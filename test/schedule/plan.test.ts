@@ -51,29 +51,6 @@ test('each span brings the locations of which a window begins in it', () => {
   )
 })
 
-test('a place with several rhythms counts once in each span, with the first that is due', () => {
-  const own = fc.array(rhythm, { minLength: 1, maxLength: 4 })
-  fc.assert(
-    fc.property(
-      own,
-      fc.integer({ min: 0, max: 8 * dayMs }),
-      fc.integer({ min: 0, max: 2 * dayMs }),
-      (all, at, length) => {
-        const found = counted(all.slice(0, 1))
-        for (const [index, one] of all.entries()) {
-          const others = all.slice(0, index).filter((other) => other !== undefined)
-          if (index > 0 && others.length === index) found.addFurther(one, others)
-        }
-        const span = { from: start + at, to: start + at + length }
-        const first = all.find((one) => one === undefined || newestWindow(one, span))
-        const isDue = first !== undefined || all.includes(undefined)
-        const load = Object.entries(found.counter()(span)).filter(([, tasks]) => tasks > 0)
-        expect(load).toEqual(isDue ? [[first ? durationText(first.every) : eachRun, 1]] : [])
-      },
-    ),
-  )
-})
-
 test('a slot has the interval from the one before it, and the days have all slots', () => {
   const table = timetable({ cron: '*/20 * * * *', timezone: 'UTC' })
   const now = start + 61_000

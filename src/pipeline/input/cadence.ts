@@ -113,15 +113,10 @@ export function rhythms(cadence: Cadence): RhythmOf {
   return (location, place, digits) => {
     const every = everyOf(location, place)
     if (every === undefined || every instanceof Rejection) return every
-    return rhythmEvery(every, cadence, digits ?? spreadDigits(place.key))
+    // In whole seconds, as times are written.
+    const share = cadence.spread ? phaseShare(digits ?? spreadDigits(place.key)) : 0
+    return { every, phase: Math.floor((share * every) / 1_000) * 1_000 }
   }
-}
-
-/** @param digits of its place */
-export function rhythmEvery(every: number, { spread }: Pick<Cadence, 'spread'>, digits: string): Rhythm {
-  const share = spread ? phaseShare(digits) : 0
-  // In whole seconds, as times are written.
-  return { every, phase: Math.floor((share * every) / 1_000) * 1_000 }
 }
 
 function ownEvery(value: unknown, field: string | undefined): number | Rejection {

@@ -6,7 +6,6 @@ import { parseJson } from '../../tasks/json/parse.js'
 import { placeIn } from '../../tasks/place.js'
 import { step } from '../../trace.js'
 import { excerpt, otherPlace, otherPlaceHere } from './intake.js'
-import { inSlotOf } from './known-tasks.js'
 import type { Positions } from './positions.js'
 import type { Merged, Rejects } from './rejects.js'
 
@@ -33,23 +32,20 @@ async function decideSome(run: RunRow, outbox: Outbox, { rejects, positions }: R
   const suspects = await outbox.intake.suspects(run, suspectsAPass)
   const last = suspects.at(-1)
   if (!last) return false
-  const ofSlot = await outbox.ledger.comparedWith(run)
-  const digitsOf = inSlotOf([...ofSlot, run])
-  const suspected = suspects.map((each) => ({ ...each, inSlot: digitsOf(run.id, each.task, each.taskId) }))
-  const stored = await storedUnder(new Set(suspected.map(({ inSlot }) => inSlot)), ofSlot, run, outbox)
+  const stored = await storedUnder(new Set(suspects.map(({ taskId }) => taskId)), run, outbox)
   const tasks: string[] = []
   const idSum = new IdSum()
   const set: StoredRejection[] = []
   let repeated = 0
-  for (const { task, taskId, inSlot, position } of suspected) {
-    const by = stored.get(inSlot)
+  for (const { task, taskId, position } of suspects) {
+    const by = stored.get(taskId)
     if (by === undefined) {
       tasks.push(task)
       idSum.add(taskId)
-      stored.set(inSlot, { task, position })
+      stored.set(taskId, { task, position })
     } else if (by.isEarlier && placeIn(task) === placeIn(by.task)) {
       repeated++
-      stored.set(inSlot, { task, position })
+      stored.set(taskId, { task, position })
     } else {
       const rejection = by.isEarlier
         ? ({ kind: 'rejected', position, value: excerpt(task), reason: otherPlace(run) } as const)
@@ -73,23 +69,16 @@ interface StoredTask {
   readonly isEarlier?: boolean
 }
 
-/** The tasks that the slot has of these places: see `inSlotOf`. */
-async function storedUnder(
-  places: ReadonlySet<string>,
-  ofSlot: readonly RunRow[],
-  run: RunRow,
-  outbox: Outbox,
-): Promise<Map<string, StoredTask>> {
+/** The tasks that the slot has under these ids. */
+async function storedUnder(ids: ReadonlySet<string>, run: RunRow, outbox: Outbox): Promise<Map<string, StoredTask>> {
   const found = new Map<string, StoredTask>()
-  const digitsOf = inSlotOf(ofSlot)
   let own = 0
-  for await (const batch of outbox.intake.idsOf(ofSlot)) {
+  for await (const batch of outbox.intake.idsOf(await outbox.ledger.comparedWith(run))) {
     const isOwn = batch.run === run.id
     for (const [index, id] of batch.ids.entries()) {
+      if (!ids.has(id)) continue
       const task = batch.tasks[index] ?? ''
-      const inSlot = digitsOf(batch.run, task, id)
-      if (!places.has(inSlot)) continue
-      found.set(inSlot, isOwn ? { task, index: own + index } : { task, isEarlier: true })
+      found.set(id, isOwn ? { task, index: own + index } : { task, isEarlier: true })
     }
     if (isOwn) own += batch.ids.length
   }
@@ -120,8 +109,8 @@ function compared(
   return { kind: 'rejected', position, value, reason: `${otherPlaceHere}: ${where} (task ${taskId})` }
 }
 
-/** Keys that don't make a difference: the ids, of which that of the task has its window in it, and the trace. */
-const notCompared = ['task_id', 'location_id', 'traceparent']
+/** Keys that don't make a difference: the id of the place, and the trace. */
+const notCompared = ['location_id', 'traceparent']
 
 /** The keys whose values differ between two tasks, and both values of the first of these keys. */
 function differencesOf(before: string, here: string): Pick<Merged, 'keys' | 'values'> {

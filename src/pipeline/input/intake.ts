@@ -114,8 +114,8 @@ export class IntakeBuffer {
       this.#reject(page, index, judged)
       return
     }
-    const { place, due, digits, inSlot } = judged
-    const served = this.#known.served.look(inSlot, place)
+    const { place, due, digits } = judged
+    const served = this.#known.served.look(digits, place)
     if (served === 'other place') {
       this.#rejects.conflicts++
       this.#reject(page, index, { reason: otherPlace(this.#run) })
@@ -132,7 +132,7 @@ export class IntakeBuffer {
       return
     }
     // guard: seen-before
-    const seen = this.#known.seen.add(inSlot)
+    const seen = this.#known.seen.add(digits)
     if (seen) {
       gathered.suspects.push({ position: page.position(index), task: tasks.drop() })
       return

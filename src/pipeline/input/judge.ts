@@ -3,7 +3,6 @@ import { inspect } from 'node:util'
 import { isMalformed, type Location, type Malformed } from '../../plugin.js'
 import { Utf8 } from '../../tasks/bytes.js'
 import { maxTaskBytes, taskEncoder } from '../../tasks/encode.js'
-import { idDigits } from '../../tasks/id.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { type Place, placeOf } from '../../tasks/place.js'
 import { Rejection } from '../../tasks/rejection.js'
@@ -32,11 +31,6 @@ interface Judged {
   readonly due: Due
   /** See tasks/id. */
   readonly digits: string
-  /**
-   * The digits that its id would have without a cadence: in a slot a place counts once, also where the list has it with
-   * two rhythms, and so with two windows.
-   */
-  readonly inSlot: string
 }
 
 /** Writes the task of a checked location. What it wrote of a rejected one must be dropped. */
@@ -44,15 +38,14 @@ export type Judge = (location: Location | Malformed, place: Checked, task: Utf8)
 
 /** @param dueOf which locations the run takes */
 export function judgeIn(dueOf: DueOf, ...run: Parameters<typeof taskEncoder>): Judge {
-  const [encode, inSlotOf] = [taskEncoder(...run), idDigits(run[0], run[1])]
+  const encode = taskEncoder(...run)
   return (location, place, task) => {
     if (isMalformed(location)) return location
     if ('reason' in place) return place
     const due = dueOf(location, place)
     if (due === 'not due' || due instanceof Rejection) return due
     const digits = encode(place, location, task, due.window)
-    if (digits instanceof Rejection) return digits
-    return { place, due, digits, inSlot: due.window === undefined ? digits : inSlotOf(place.key) }
+    return digits instanceof Rejection ? digits : { place, due, digits }
   }
 }
 

@@ -8,26 +8,16 @@
 import { hash } from 'node:crypto'
 import { sumOf } from '../../lists.js'
 import type { Outbox, RunRow } from '../../outbox/outbox.js'
-import { hexNumber, idDigits } from '../../tasks/id.js'
+import { hexNumber } from '../../tasks/id.js'
 import { IdNumbers, type IdWords } from '../../tasks/ids/numbers.js'
 import { SeenIds } from '../../tasks/ids/seen.js'
-import { keyIn, type Place, placeOfTask, placeText } from '../../tasks/place.js'
+import { type Place, placeOfTask, placeText } from '../../tasks/place.js'
 
 const mostTasks = 2 ** 20
 
-/**
- * Returns a function that gives the digits by which the stored tasks of a slot's runs are compared: those that their
- * ids would have without a cadence (`Judged.inSlot`).
- */
-export function inSlotOf(runs: readonly RunRow[]): (run: number, task: string, id: string) => string {
-  if (runs.every(({ cadence }) => cadence === null)) return (_, __, id) => id.replaceAll('-', '')
-  const digitsOf = new Map(runs.map(({ id, slot, namespace }) => [id, idDigits(slot, namespace)]))
-  return (run, task) => digitsOf.get(run)?.(keyIn(task)) ?? ''
-}
-
 /** The tasks that a slot has, before a run of it is read or continued. */
 export interface KnownTasks {
-  /** What the run itself stored, and what earlier runs stored and doesn't fit into `served`: see `inSlotOf`. */
+  /** The ids that the run itself stored, and those of earlier runs that don't fit into `served`. */
   readonly seen: SeenIds
   readonly served: ServedTasks
 }
@@ -38,10 +28,9 @@ export async function knownOf(of: RunRow, { intake, ledger }: Outbox): Promise<K
   const earlier = compared.filter(({ id }) => id !== own)
   const seen = new SeenIds()
   const served = new ServedTasks(sumOf(earlier, ({ persisted }) => persisted))
-  const digitsOf = inSlotOf(compared)
-  for await (const { run, ids, tasks, parsed } of intake.idsOf(compared)) {
+  for await (const { run, ids, parsed } of intake.idsOf(compared)) {
     for (const [index, id] of ids.entries()) {
-      const digits = digitsOf(run, tasks[index] ?? '', id)
+      const digits = id.replaceAll('-', '')
       // guard: served-known
       if (run !== own && served.add(digits, placeOfTask(parsed[index] ?? {}))) continue
       seen.add(digits)

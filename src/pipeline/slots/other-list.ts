@@ -101,31 +101,31 @@ async function sumOfList(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<{ tasks: number; sum: string }> {
-  const [sum, seen, suspects] = [new IdSum(), new SeenIds(), new Map<string, { digits: string; times: number }>()]
+  const [sum, seen, suspects] = [new IdSum(), new SeenIds(), new Map<string, number>()]
   let tasks = 0
   const add = (digits: string): void => {
     sum.addDigits(digits)
     tasks++
   }
-  for await (const { digits, inSlot } of tasksListed(source, run, windows, signal))
-    if (seen.add(inSlot)) suspects.set(inSlot, { digits, times: 0 })
+  for await (const { digits } of tasksListed(source, run, windows, signal))
+    if (seen.add(digits)) suspects.set(digits, 0)
     else add(digits)
   if (suspects.size > 0)
-    for await (const { inSlot } of tasksListed(source, run, windows, signal)) {
-      const suspect = suspects.get(inSlot)
-      if (suspect) suspect.times++
+    for await (const { digits } of tasksListed(source, run, windows, signal)) {
+      const times = suspects.get(digits)
+      if (times !== undefined) suspects.set(digits, times + 1)
     }
-  for (const { digits, times } of suspects.values()) if (times === 1) add(digits)
+  for (const [digits, times] of suspects) if (times === 1) add(digits)
   return { tasks, sum: sum.toString() }
 }
 
-/** The tasks of the source's list for a run, with the digits of `Judged`; a place may come twice. */
+/** The tasks of the source's list for a run, with the digits of their ids; some may come twice. */
 export async function* tasksListed(
   source: SourceDeps,
   run: RunRow,
   windows: Windows,
   signal: AbortSignal,
-): AsyncGenerator<{ digits: string; inSlot: string; text: string }> {
+): AsyncGenerator<{ digits: string; text: string }> {
   const judge = textJudgeIn(dueIn(cadenceOf(run), windows), run.slot, run.namespace)
   for await (const page of pagesOf(source, { signal }))
     for (const [index, location] of page.locations.entries()) {

@@ -30,25 +30,17 @@ export class SeenIds {
       this.#full.push(this.#filling)
       this.#filling = filter(next.MiB)
     }
-    const probe = probeOf(id)
-    for (const words of this.#full) if (hasBits(words, probe, false)) return true
-    return hasBits(this.#filling, probe, true)
-  }
-
-  /** Whether an id may have been added. */
-  has(id: string): boolean {
-    const probe = probeOf(id)
-    return [...this.#full, this.#filling].some((words) => hasBits(words, probe, false))
+    // A UUIDv5 is a hash already: all its digits but those of version and variant are random.
+    const block = hexNumber(id, 0, 6)
+    const first = hexNumber(id, 20, 6)
+    const step = hexNumber(id, 26, 6) | 1
+    for (const words of this.#full) if (hasBits(words, block, first, step, false)) return true
+    return hasBits(this.#filling, block, first, step, true)
   }
 }
 
-type Probe = readonly [block: number, first: number, step: number]
-
-/** A UUIDv5 is a hash already: all its digits but those of version and variant are random. */
-const probeOf = (id: string): Probe => [hexNumber(id, 0, 6), hexNumber(id, 20, 6), hexNumber(id, 26, 6) | 1]
-
 /** Whether all bits of an id are set in its block; with `set`, sets them. */
-function hasBits(words: Uint32Array, [block, first, step]: Probe, set: boolean): boolean {
+function hasBits(words: Uint32Array, block: number, first: number, step: number, set: boolean): boolean {
   const start = (block * 16) % words.length // blocks of 512 bits
   let seen = true
   let at = first

@@ -12,8 +12,7 @@ export async function listedIds(
   windows: Windows,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const ids = new Map<string, string>()
-  for await (const { inSlot, text } of tasksListed(source, run, windows, signal))
-    if (!ids.has(inSlot)) ids.set(inSlot, taskIdOf(text))
-  return [...ids.values()]
+  const ids = new Set<string>()
+  for await (const { text } of tasksListed(source, run, windows, signal)) ids.add(taskIdOf(text))
+  return [...ids]
 }
