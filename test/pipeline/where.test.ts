@@ -2,8 +2,10 @@ import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { conditionsOf } from '../../src/config/filters.js'
 import { conditions } from '../../src/config/schema.js'
+import { FieldCheck } from '../../src/pipeline/input/filters/field-check.js'
 import { type Filters, sourceDigest } from '../../src/pipeline/input/filters/filters.js'
 import { matcher, type Test, type Values, type Where } from '../../src/pipeline/input/filters/where.js'
+import type { Location, Logger } from '../../src/plugin.js'
 import { ExactNumber } from '../../src/tasks/json/exact.js'
 
 /** The rules of the documentation, as plainly as they can be written. */
@@ -125,4 +127,15 @@ describe('the configuration', () => {
     const { error } = conditions.safeParse({ a: test })
     expect(JSON.stringify(error?.issues).replaceAll('\\"', '"')).toContain(message)
   })
+})
+
+it.each(['constructor', 'toString', '__proto__'])('%s is a field only where a location has it of its own', (field) => {
+  const where: Where = Object.fromEntries([[field, { exists: true }]])
+  const has = (given: Location): boolean => matcher(where)(given)
+  expect(has({ city: 'A' })).toBe(false)
+  expect(has(JSON.parse(`{"${field}": 1}`))).toBe(true)
+  const log: Logger = { debug() {}, info() {}, warn() {}, error() {} }
+  const check = new FieldCheck(where, 'source.where', log)
+  check.note({ city: 'A' })
+  expect(() => check.judge(true)).toThrow(`source.where: no location has ${field}.`)
 })

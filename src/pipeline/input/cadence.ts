@@ -8,7 +8,7 @@ import type { Place } from '../../tasks/place.js'
 import { Rejection, shown } from '../../tasks/rejection.js'
 import { slotOf } from '../../tasks/slot.js'
 import { FieldCheck } from './filters/field-check.js'
-import { type Conditions, meetingAll } from './filters/where.js'
+import { type Conditions, fieldOf, meetingAll } from './filters/where.js'
 import { phaseShare, spreadDigits } from './spread.js'
 
 /** How often each location is due. A run stores it as JSON, as it was configured when the run began. */
@@ -99,7 +99,7 @@ export function rhythms(cadence: Cadence): RhythmOf {
   // A list has few different durations.
   const known = new Map<unknown, number | Rejection>()
   const everyOf = (location: Location, place: Place): number | undefined | Rejection => {
-    const own = cadence.field === undefined ? undefined : location[cadence.field]
+    const own = cadence.field === undefined ? undefined : fieldOf(location, cadence.field)
     if (own !== undefined && own !== null && own !== '') {
       const every = known.get(own)
       if (every !== undefined) return every

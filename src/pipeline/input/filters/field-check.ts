@@ -6,7 +6,7 @@ import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn } from '../../../tasks/place.js'
 import { shown } from '../../../tasks/rejection.js'
 import { clipped } from '../../../words.js'
-import { fitsBytes, isBounded, isCompound, isListed, meeting, type Where } from './where.js'
+import { fieldOf, fitsBytes, isBounded, isCompound, isListed, meeting, type Where } from './where.js'
 
 /** After this many locations without a field it is taken for misspelt. */
 const enough = 20
@@ -55,21 +55,21 @@ export class FieldCheck {
   note(location: Location): void {
     this.#read++
     for (const [field, seen] of this.#compared) {
-      const value = location[field]
+      const value = fieldOf(location, field)
       if (Number.isFinite(numberIn(value))) seen.numbers++
       else if (value !== undefined && value !== null && value !== '' && seen.others++ === 0) seen.example = value
     }
     for (const field of this.#textual) {
-      const value = location[field]
+      const value = fieldOf(location, field)
       if (value instanceof HexBytes) this.#bytes ??= { field, value }
     }
     for (const [field, first] of this.#compound) {
-      const value = location[field]
+      const value = fieldOf(location, field)
       if (isCompound(value)) this.#compound.set(field, first ?? value)
       else if (value !== undefined && value !== null && value !== '') this.#compound.delete(field)
     }
     if (this.#unseen.size === 0) return
-    for (const field of this.#unseen.keys()) if (location[field] !== undefined) this.#unseen.delete(field)
+    for (const field of this.#unseen.keys()) if (fieldOf(location, field) !== undefined) this.#unseen.delete(field)
     if (this.#seen.size < 300) for (const field of Object.keys(location)) this.#seen.add(field)
   }
 

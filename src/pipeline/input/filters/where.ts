@@ -33,10 +33,14 @@ export interface Conditions {
 /** West, south, east, north in degrees; west may be greater than east, across the antimeridian. */
 type Box = readonly [number, number, number, number]
 
+/** The value of a field. `constructor` and the like, which each object inherits, are fields only where given. */
+export const fieldOf = (location: Location, field: string): unknown =>
+  field in Object.prototype && !Object.hasOwn(location, field) ? undefined : location[field]
+
 /** Whether a location's fields meet their conditions. */
 export function matcher(where: Where): (location: Location) => boolean {
   const tests = Object.entries(where).map(([field, wanted]) => ({ field, meets: meeting(wanted) }))
-  return (location) => tests.every(({ field, meets }) => meets(location[field]))
+  return (location) => tests.every(({ field, meets }) => meets(fieldOf(location, field)))
 }
 
 /** Whether a location meets all conditions. */
