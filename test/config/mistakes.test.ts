@@ -1,11 +1,31 @@
 /** What is wrong with a configuration, and where: in this process. */
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
 import type { Overrides } from '../../src/config/values/overrides.js'
 import { root } from '../support/cli.js'
 import { inYaml, minimal, mistakesOf, settingsOf } from './scene.js'
 
 describe('an error leads to the line and the key', () => {
+  it.each([
+    ['source', '{use: static-list, __proto__: {limit: 1}}'],
+    ['source.where', '{use: static-list, where: {__proto__: x}}'],
+    ['sink', '{use: jsonl, path: "-", __proto__: {path: x}}'],
+  ])('__proto__ is no key in %s, where plugins have theirs', async (place, section) => {
+    const text = `# first line\n${place.replace(/\..*/, '')}: ${section}\n`
+    const message = `${place}.__proto__ in .owmrc.yaml:2 is not a known key.`
+    expect(await mistakesOf({ '.owmrc.yaml': text })).toEqual([expect.stringContaining(message)])
+    const inJson = JSON.stringify(parse(text), null, 2)
+    expect(await mistakesOf({ '.owmrc.json': inJson })).toEqual([expect.stringContaining('__proto__ in .owmrc.json:')])
+  })
+
+  it('in a file of two documents the second one is named', async () => {
+    const two = mistakesOf({ '.owmrc.yaml': `${inYaml}---\nsink: {use: jsonl}\n` })
+    expect(await two).toEqual([
+      expect.stringMatching(/\.owmrc\.yaml:\d:1 can't be read: a second document begins here/),
+    ])
+  })
+
   it('in YAML, all of them at once, with the value and the nearest name', async () => {
     const text = [
       '# first line',

@@ -28,13 +28,18 @@ export async function parseYaml(text: string, keys: readonly string[] = []): Pro
 async function valueIn(text: string, digits: Digits): Promise<unknown> {
   const { document, lines } = await parsed(text, { merge: true })
   const [problem] = [...document.errors, ...document.warnings]
-  if (problem) throw new SyntaxMistake(unquoted(problem.message), lines.linePos(problem.pos[0]))
+  if (problem) {
+    const why = problem.code === 'MULTIPLE_DOCS' ? severalDocuments : unquoted(problem.message)
+    throw new SyntaxMistake(why, lines.linePos(problem.pos[0]))
+  }
   if (document.contents === null) return undefined
   await keepDigits(document, digits)
   // Bounds the memory that nested aliases can take.
   const value: unknown = document.toJS({ maxAliasCount: 100_000 })
   return value
 }
+
+const severalDocuments = 'a second document begins here, behind `---`: owm reads one'
 
 /** Parses JSON, likewise. Throws SyntaxError, SyntaxMistake. */
 export async function parseJson(text: string, keys: readonly string[] = []): Promise<unknown> {

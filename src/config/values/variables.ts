@@ -75,6 +75,10 @@ export async function expand(
   return { tree: isTree(tree) ? tree : {}, variables, references: { names, files } }
 }
 
+/** Not even where any key is allowed: what checks the values drops this one. */
+const notAKey: Problem = (at, section) =>
+  new ConfigurationError(`${at} is not a known key.`, { hint: 'Take it out: no setting has this name.', section })
+
 class Expansion {
   readonly problems = new Map<readonly string[], Problem>()
   readonly variables: Variable[] = []
@@ -115,7 +119,12 @@ class Expansion {
   #copy(value: object, path: readonly string[]): unknown {
     if (Array.isArray(value)) return value.map((entry: unknown, index) => this.of(entry, [...path, String(index)]))
     if (!isTree(value) || value instanceof ExactNumber) return value
-    return Object.fromEntries(Object.entries(value).map(([name, entry]) => [name, this.of(entry, [...path, name])]))
+    return Object.fromEntries(
+      Object.entries(value).map(([name, entry]) => {
+        if (name === '__proto__') this.#addProblem([...path, name], notAKey)
+        return [name, this.of(entry, [...path, name])]
+      }),
+    )
   }
 
   #text(text: string, path: readonly string[]): string {
