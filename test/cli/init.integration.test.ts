@@ -117,6 +117,13 @@ describe('by flags', () => {
     expect(await owm(['config', 'check'], { cwd, env })).toMatchObject({ code: 0 })
   })
 
+  it.each(['--list', '--to', '--every', '--ping'])('takes no empty %s for its default', async (flag) => {
+    const { home, cwd } = await scene()
+    const ran = await owm(['init', flag, ''], { cwd, env: { HOME: home } })
+    expect(ran).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(`${flag} is empty.`) })
+    expect(await readdir(cwd)).not.toContain('.owmrc.yaml')
+  })
+
   it('says of a wrong answer why, and writes nothing', async () => {
     const { home, cwd } = await scene()
     const env = { HOME: home }
