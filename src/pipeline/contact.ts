@@ -174,12 +174,15 @@ export class Contact {
       step('sink:compared')
       for (const { fields, message } of found.warnings) log.warn(fields, message)
       if (found.kind === 'copy') return false
-      await place(attachment, found.at, attached.generation)
+      // A fence has more, such as an older epoch: a sink that keeps all that it is given would go back to that.
+      const { seq, taskId, runId } = found.at
+      const at = { seq, taskId, runId }
+      await place(attachment, at, attached.generation)
       step('sink:placed')
       await outbox.sinks.endFormer()
       this.#attachment = attachment
       this.#generation = attached.generation
-      this.#after = found.at
+      this.#after = at
       return true
     }
     for (let changes = 0, copies = 0; ; ) {

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test, vi } from 'vitest'
 import { TransientError } from '../../src/errors/index.js'
 import { Contact } from '../../src/pipeline/contact.js'
+import type { Attached, Sink } from '../../src/plugin.js'
 import { partsWith, taking } from './parts.js'
 
 /** A contact with a sink that takes that long to open, and the state of each sink that was opened. */
@@ -63,4 +64,23 @@ test('a run that is done has nothing pending, whenever the process dies', async 
   await contact.writeReceipts()
   await contact.close()
   expect(settled).toEqual(['acknowledged', 'done'])
+})
+
+test('a sink that keeps all of the position where it is placed keeps the newest epoch', async () => {
+  let fence: Attached['fence']
+  const keeping: Sink = {
+    ...taking,
+    attach: async () => ({ sinkId: 'sink', fence }),
+    place: async ({ epoch, word }, at) => {
+      fence = { epoch, word, placedBy: word, ...at }
+    },
+  }
+  const deps = await partsWith(async () => keeping)
+  const epochs: (number | undefined)[] = []
+  for (let times = 0; times < 2; times++) {
+    await new Contact(deps).compare()
+    epochs.push(fence?.epoch)
+  }
+  // Opening the outbox was the first.
+  expect(epochs).toEqual([2, 3])
 })

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict'
 import { randomUUID } from 'node:crypto'
 import { isOwmError } from '../../errors/index.js'
-import type { Attached, Attachment, Sink, SinkPosition, TaskBatch } from '../../plugin.js'
-import { batchLinked, type Probe } from './probe.js'
+import type { Attached, Attachment, Sink, TaskBatch } from '../../plugin.js'
+import { batchLinked, type Probe, standing } from './probe.js'
 
 type Chained = Sink & Required<Pick<Sink, 'attach' | 'place'>>
 
@@ -34,7 +34,7 @@ export class Caller {
   /** Attaches, and places the fence where the sink stands. */
   async attachAndPlace(): Promise<Attachment> {
     const { attachment, attached } = await this.attach()
-    await this.sink.place(attachment, attached.fence ?? start, attached.generation)
+    await this.sink.place(attachment, standing(attached.fence), attached.generation)
     return attachment
   }
 
@@ -42,9 +42,6 @@ export class Caller {
     return this.sink.deliver(batchLinked(batch, { ...by, after }))
   }
 }
-
-/** Where a chain begins. */
-export const start: SinkPosition = { seq: 0, taskId: '' }
 
 export async function mustRefuse(code: 'CHANGED' | 'SUPERSEDED', call: () => Promise<unknown>): Promise<void> {
   const name = code === 'CHANGED' ? 'ChangedError' : 'SupersededError'

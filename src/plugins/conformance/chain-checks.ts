@@ -5,11 +5,11 @@ import { isDeepStrictEqual } from 'node:util'
 import type { ZodType } from 'zod'
 import type { Receipt, Sink } from '../../plugin.js'
 import { taskIdOf } from '../../tasks/id.js'
-import { Caller, mustRefuse, start } from './caller.js'
+import { Caller, mustRefuse } from './caller.js'
 import type { Check, SinkUnderTest } from './check.js'
 import { inTemporaryFolder, runJobToItsEnd, someSlot } from './jobs.js'
 import { jobIn, tasksIn } from './kill-checks.js'
-import { Probe } from './probe.js'
+import { Probe, start } from './probe.js'
 
 export function chainChecks<Options extends ZodType>(sink: SinkUnderTest<Options>, shared: Probe): Check[] {
   const checks = [...attachChecks, ...placeChecks, ...contentChecks, ...receiptChecks].map(({ name, run }) => ({

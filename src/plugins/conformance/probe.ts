@@ -60,7 +60,7 @@ export class Probe {
     }
     const attachment = { outboxId: this.outboxId, epoch: ++this.#epoch, word: randomUUID() }
     const { fence, generation } = await open.attach(attachment, randomUUID())
-    await open.place?.(attachment, fence ?? { seq: 0, taskId: '' }, generation)
+    await open.place?.(attachment, standing(fence), generation)
     return {
       ...open,
       deliver: (batch) => open.deliver(batchLinked(batch, { ...attachment, after: this.before(batch) })),
@@ -99,5 +99,10 @@ export class Probe {
       assert.equal(found.length, tasks.length, 'a task is there more than once')
   }
 }
+
+export const start: SinkPosition = { seq: 0, taskId: '' }
+
+/** Where a fence is, or where a chain begins: without the fence's epoch and words, as owm passes it on. */
+export const standing = ({ seq, taskId, runId }: SinkPosition = start): SinkPosition => ({ seq, taskId, runId })
 
 export const batchLinked = (batch: TaskBatch, link: Link): TaskBatch => Batch.of(batch.tasks, { ...batch, link })
