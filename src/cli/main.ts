@@ -7,6 +7,7 @@ import { handle } from '@oclif/core/handle'
 import type * as Interfaces from '@oclif/core/interfaces'
 import { run } from '@oclif/core/run'
 import { exitCodes, toError, UsageError } from '../errors/index.js'
+import { whatIsLoaded } from '../errors/loading.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { lossOfOutput, prepareOutput } from './output.js'
 import { exitCodeOf, inWords, Report } from './report.js'
@@ -23,7 +24,7 @@ export async function execute(bin: string): Promise<void> {
   process.on('exit', keepKnownExitCode)
   // The event loop is empty although `run` hasn't settled.
   process.on('beforeExit', () => {
-    if (!isOver) process.emit('uncaughtException', new Error(ranDry))
+    if (!isOver) process.emit('uncaughtException', new Error(ranDry()))
   })
   try {
     mustBeUtf8(args)
@@ -116,20 +117,20 @@ const isHelpExit = (error: Error): error is Error & { code: 'EEXIT' } => 'code' 
 /** Whether the command has ended and reported its outcome. */
 let isOver = false
 
-const ranDry =
-  'It waits for something that never happens: something that owm loaded, such as a plugin or a configuration in ' +
-  'JavaScript, ' +
-  'awaits a promise that nothing can settle any more.'
+const aPlugin = 'something that owm loaded, such as a plugin or a configuration in JavaScript,'
 
-const endedEarly = 'Something that owm loaded, such as a plugin, ended the process before owm was done.'
+const ranDry = (): string =>
+  `It waits for something that never happens: ${whatIsLoaded() ?? aPlugin} awaits a promise that nothing can settle ` +
+  'any more.'
+
+const endedEarly = (): string => `It was cut short: ${whatIsLoaded() ?? aPlugin} ended the process before owm was done.`
 
 /** Maps any undocumented exit code to 70, and so a 0 with which a plugin ended the process early. */
 function keepKnownExitCode(code: number): void {
   const known: readonly number[] = Object.values(exitCodes)
-  if (code === exitCodes.ok && !isOver) process.emit('uncaughtException', new Error(endedEarly))
+  if (code === exitCodes.ok && !isOver) process.emit('uncaughtException', new Error(endedEarly()))
   if (known.includes(code)) return
-  process.stderr.write(
-    `owm: It ended with the exit code ${code}, which is none of owm's: a fault of owm or a plugin.\n`,
-  )
+  const whose = whatIsLoaded() ?? 'owm or a plugin'
+  process.stderr.write(`owm: It ended with the exit code ${code}, which is none of owm's: a fault of ${whose}.\n`)
   process.exitCode = exitCodes.internal
 }

@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { extname, isAbsolute, join, resolve } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { ConfigurationError, codeOf, toError } from '../errors/index.js'
+import { loadingAs } from '../errors/loading.js'
 import { nearest } from '../errors/suggest.js'
 import type { SinkPlugin, SourcePlugin } from '../plugin.js'
 import { sinks } from '../sinks/index.js'
@@ -10,6 +11,7 @@ import { sources } from '../sources/index.js'
 import { isObject } from '../tasks/json/tree.js'
 import { mustBeTrusted } from '../trust.js'
 import { within } from '../within.js'
+import { clipped } from '../words.js'
 import { builtFile, ownModules } from './installation.js'
 
 export async function loadSource(use: string, baseDir: string): Promise<SourcePlugin> {
@@ -67,6 +69,9 @@ export const defaultExport = (module: unknown): unknown =>
 /** Whether `use:` names a file rather than a package or a built-in. */
 export const isPath = (use: string): boolean => use.startsWith('.') || isAbsolute(use)
 
+/** `https://…`, `data:…`, `file:///…`, `git+ssh://…`, `node:fs`; npm would install some of them. */
+const isAddress = (use: string): boolean => /^[a-z][a-z\d+.-]+:/i.test(use)
+
 /** Milliseconds that a module may take to load: far more than a large package on a slow network disk needs. */
 const loadMs = 30_000
 
@@ -78,6 +83,10 @@ async function findModule(
 ): Promise<unknown> {
   const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
   if (builtIn) return builtIn()
+  if (isAddress(use))
+    throw new ConfigurationError(`The ${kind} "${clipped(use, 60)}" is an address, and owm loads packages and files.`, {
+      hint: 'Save it as a file and write its path, with ./ before it; or install its package, and write that name.',
+    })
   const fromPath = isPath(use)
   let file: string
   try {
@@ -99,12 +108,17 @@ async function findModule(
   const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
   try {
     // Without `ref`: if nothing else is pending, the process ends at once, and cli/main says why.
-    return await within({ ms: loadMs, late, ref: false }, importModule(file))
+    return await within({ ms: loadMs, late, ref: false }, importModule(file, `the ${kind} ${use}`))
   } catch (thrown) {
     const error = toError(thrown)
     if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
       throw new ConfigurationError(`There is no ${kind} module at ${file}.`, {
         hint: `The path ${use} starts at ${baseDir}.`,
+        cause: error,
+      })
+    if (codeOf(error) === 'ERR_UNSUPPORTED_DIR_IMPORT' && fromPath)
+      throw new ConfigurationError(`The ${kind} ${use} is a folder, and owm loads a file.`, {
+        hint: `Write the path of its module, such as ${use.replace(/\/+$/, '')}/index.js.`,
         cause: error,
       })
     throw new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, {
@@ -127,8 +141,13 @@ export async function packageFile(name: string, baseDir: string): Promise<string
   }
 }
 
-/** Imports a module by its path; TypeScript through jiti if this Node can't import it. */
-export async function importModule(file: string): Promise<unknown> {
+/**
+ * Imports a module by its path; TypeScript through jiti if this Node can't import it.
+ * @param name what it is, for an error if it ends the process meanwhile: `the source ./stations.mjs`
+ */
+export const importModule = (file: string, name: string): Promise<unknown> => loadingAs(name, () => imported(file))
+
+async function imported(file: string): Promise<unknown> {
   const needsJiti =
     ['.ts', '.mts'].includes(extname(file)) && !('typescript' in process.features && process.features.typescript)
   if (!needsJiti) {

@@ -14,9 +14,16 @@ interface Owm {
   version: string
 }
 
+interface Named {
+  /** The plugin's own name: `stations`. */
+  name: string
+  /** Its package's: `owm-source-stations`, perhaps with a scope, `@acme/owm-source-stations`. */
+  full: string
+}
+
 export interface Project {
   kind: 'source' | 'sink'
-  /** Its folder; package and plugin are named after it. */
+  /** Its folder; package and plugin are named after it, and a scope after the folder above, such as `@acme`. */
   path: string
   typescript: boolean
 }
@@ -25,18 +32,15 @@ export interface Project {
 export async function writeProject(project: Project, owm: Owm): Promise<{ name: string; files: string[] }> {
   const { kind, path } = project
   const prefix = `owm-${kind}-`
-  const name = basename(path)
-    .toLowerCase()
-    .normalize('NFKD') // é becomes e and an accent
-    .replace(/\p{M}/gu, '')
-    .replace(/[^a-z0-9]+/g, '-')
-    .replace(/^-|-$/g, '')
-    .replace(new RegExp(`^owm-${kind}(-|$)`), '')
+  const name = plain(basename(path)).replace(new RegExp(`^owm-${kind}(-|$)`), '')
   if (name === '')
     throw new UsageError(`${path} gives the plugin no name.`, {
       hint: `Name the folder after what it reads or writes: ${prefix}stations.`,
     })
-  const files = await filesOf(project, name, owm)
+  const above = basename(dirname(path))
+  const scope = above.startsWith('@') ? plain(above) : ''
+  const full = `${scope === '' ? '' : `@${scope}/`}${prefix}${name}`
+  const files = await filesOf(project, { name, full }, owm)
   try {
     await makeFolder(path)
     const there = await readdir(path)
@@ -58,15 +62,24 @@ export async function writeProject(project: Project, owm: Owm): Promise<{ name: 
       throw new OutboxError(`${what}.`, { hint: 'Make room there, remove what is in it, and run again.', cause: error })
     throw new ConfigurationError(`${what}.`, { hint: 'Name a folder that is new, where you may write.', cause: error })
   }
-  return { name: `${prefix}${name}`, files: [...files.keys()].sort() }
+  return { name: full, files: [...files.keys()].sort() }
 }
 
+/** As much of a folder's name as npm takes into a package's. */
+const plain = (name: string): string =>
+  name
+    .toLowerCase()
+    .normalize('NFKD') // é becomes e and an accent
+    .replace(/\p{M}/gu, '')
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-|-$/g, '')
+
 /** The project's files: path -> text. */
-async function filesOf({ kind, typescript }: Project, name: string, owm: Owm): Promise<Map<string, string>> {
+async function filesOf({ kind, typescript }: Project, named: Named, owm: Owm): Promise<Map<string, string>> {
   const values: Readonly<Record<string, string>> = {
-    __NAME__: name,
+    __NAME__: named.name,
     __KIND__: kind,
-    __PACKAGE__: `owm-${kind}-${name}`,
+    __PACKAGE__: named.full,
     __MODULE__: typescript ? 'dist/index.js' : 'index.js',
     __OPTION__: kind === 'source' ? 'pageSize: 2' : 'folder: ./tasks',
     __VERSION__: owm.version,

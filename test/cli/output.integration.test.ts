@@ -245,15 +245,21 @@ describe('exit 70: a fault of owm or of a plugin', () => {
   })
 
   it.each([
-    ['a plugin', ['produce'], 'odd.mjs', { ...base, source: { use: './odd.mjs' } }],
-    ['a configuration', ['runs', '--config', 'odd.mjs'], 'odd.mjs', base],
-  ])('%s that waits for ever when it is loaded', async (_, args, file, config) => {
+    ['the source ./odd.mjs', ['produce'], { ...base, source: { use: './odd.mjs' } }],
+    [/the configuration \/\S+\/odd\.mjs/, ['runs', '--config', 'odd.mjs'], base],
+  ])('%s does not come to its end when it is loaded', async (name, args, config) => {
     const cwd = await folderWith(config)
-    await writeFile(join(cwd, file), 'await new Promise(() => {})\nexport default {}')
-    const message = expect.stringContaining('It waits for something that never happens')
-    expect(await owm(args, { cwd })).toMatchObject({ code: 70, stderr: message })
-    const { code, json } = await owmJson<Counts>(args, { cwd })
-    expect({ code, json }).toMatchObject({ code: 70, json: { error: { code: 'INTERNAL', message } } })
+    const what = typeof name === 'string' ? name : name.source
+    for (const [body, words] of [
+      ['await new Promise(() => {})', `It waits for something that never happens: ${what} awaits`],
+      ['process.exit(0)', `It was cut short: ${what} ended the process`],
+    ]) {
+      await writeFile(join(cwd, 'odd.mjs'), `${body}\nexport default {}`)
+      const message = expect.stringMatching(words ?? '')
+      expect(await owm(args, { cwd })).toMatchObject({ code: 70, stderr: message })
+      const { code, json } = await owmJson<Counts>(args, { cwd })
+      expect({ code, json }).toMatchObject({ code: 70, json: { error: { code: 'INTERNAL', message } } })
+    }
   })
 
   it('an installation that is damaged', async () => {

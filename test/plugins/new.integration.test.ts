@@ -110,6 +110,16 @@ describe('owm plugins new', () => {
     expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringContaining('Wrote owm-source-e to ') })
   })
 
+  it("takes the scope of the package's name from the folder above", async () => {
+    const folder = await temporaryFolder()
+    const { json } = await owmJson<object>(['plugins', 'new', 'sink', './@Acme/owm-sink-queue'], { cwd: folder })
+    const path = join(folder, '@Acme', 'owm-sink-queue')
+    expect(json).toMatchObject({ path, package: '@acme/owm-sink-queue' })
+    expect(await manifestIn(path)).toMatchObject({ name: '@acme/owm-sink-queue' })
+    expect(await readFile(join(path, 'README.md'), 'utf8')).toContain("use: '@acme/owm-sink-queue' #")
+    expect(await readFile(join(path, 'index.js'), 'utf8')).toContain("name: 'queue'")
+  })
+
   it('overwrites nothing', async () => {
     const folder = await temporaryFolder()
     await writeFile(join(folder, 'mine.txt'), 'mine')

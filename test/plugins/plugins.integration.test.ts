@@ -178,6 +178,20 @@ describe('owm plugins show', () => {
   })
 })
 
+it.each([
+  ['./stations/', /is a folder/, /such as \.\/stations\/index\.js/],
+  ['https://example.com/x.mjs', /is an address/, /^Save it as a file/],
+  ['data:text/javascript,export default 1', /is an address/, /^Save it as a file/],
+])('use: %s is told of, without what npm would install', async (use, message, hint) => {
+  const cwd = await folderWith({ source: { use }, sink: { use: 'jsonl', path: 't.jsonl' } })
+  await mkdir(join(cwd, 'stations'))
+  const { code, json } = await owmJson<Answer>(['produce', '--dry-run'], { cwd })
+  expect({ code, error: json.error }).toMatchObject({
+    code: 78,
+    error: { message: expect.stringMatching(message), hint: expect.stringMatching(hint) },
+  })
+})
+
 describe('what a plugin imports of owm is the owm that runs', () => {
   const stranger = 'export const all = () => console.log("OnlyWhatMatters")'
   const surroundings: [string, (folder: string) => Promise<void>][] = [

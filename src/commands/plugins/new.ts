@@ -12,7 +12,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
     'A package with the plugin, a test that runs the conformance suite, a README and a licence. Nothing is overwritten.'
   static override examples = [
     '<%= config.bin %> <%= command.id %> source ./owm-source-stations',
-    '<%= config.bin %> <%= command.id %> sink ./owm-sink-queue --typescript',
+    '<%= config.bin %> <%= command.id %> sink ./@acme/owm-sink-queue --typescript',
   ]
   static override usage = '<%= command.id %> KIND DIR [FLAGS]'
   static override args = {
@@ -24,7 +24,7 @@ export default class PluginsNew extends OwmCommand<NewPluginResult> {
     }),
     dir: Args.string({
       ignoreStdin: true,
-      description: 'folder of the project; its last part names the plugin',
+      description: 'folder of the project; its last part names the plugin, one above such as @acme the scope',
       required: true,
     }),
   }

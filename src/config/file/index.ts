@@ -208,7 +208,7 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
   const module: Loader = async (path) => {
     if (looksOnly) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
-    return defaultExport(await importModule(path))
+    return defaultExport(await importModule(path, `the configuration ${path}`))
   }
   const inUtf8 =
     (load: Loader): Loader =>
