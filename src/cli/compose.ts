@@ -161,7 +161,8 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
   const attempt: PluginContext['attempt'] = (operation) => operation()
   const context = { signal: around.signal, log: await around.logger(), baseDir: loaded.baseDir, attempt, readOnly }
   const terms = { name: use, timeoutMs, signal: around.signal, log: context.log }
-  if (plugin.usesStandardOutput?.(options)) around.leaveStandardOutput()
+  const isStandardOutput = plugin.usesStandardOutput?.(options) === true
+  if (isStandardOutput) around.leaveStandardOutput()
   const open = async (): Promise<Sink> => {
     const sink = await superviseSink(terms, () => plugin.open(options, context))
     try {
@@ -172,7 +173,9 @@ export async function sinkOf(loaded: Loaded, around: Surroundings, readOnly = fa
       throw error
     }
   }
-  return { name: use, checks: plugin.checks, address: plugin.address?.(options, loaded.baseDir), open }
+  // A sink that is open gives none for standard output: its name is noted.
+  const address = isStandardOutput ? undefined : plugin.address?.(options, loaded.baseDir)
+  return { name: use, checks: plugin.checks, address, open }
 }
 
 /** The source with its options checked. `outbox`, if there is one, stores the state of its circuit breaker. */

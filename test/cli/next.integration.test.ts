@@ -93,3 +93,10 @@ it('a time that a wrong clock was far behind is due, as for produce', async () =
   expect(await nextIn(cwd, three)).toEqual([expect.stringMatching(/nothing is to be done/)])
   expect(await produce(cwd, three)).toMatchObject({ json: { slot: '2026-11-23T16:00:00Z', sink: { delivered: 0 } } })
 })
+
+it('a sink that is standard output: the summary stays there', async () => {
+  const cwd = await folderOf({}, { sink: { use: 'jsonl', path: '-' } })
+  await owm(['produce'], at(cwd, ten))
+  expect(await nextIn(cwd)).toEqual([expect.stringMatching(/nothing is to be done/)])
+  expect(await owmJson(['next'], at(cwd, ten))).toMatchObject({ code: 0 })
+})

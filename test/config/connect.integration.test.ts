@@ -101,3 +101,11 @@ it.runIf(isRootOnLinux)('a disk that is full: a start would end with 74', async 
   expect(stdout).toMatch(/^ok {4}outbox: \/mnt\/o\.db can be written$[\s\S]*^code 0$/m)
   expect(stdout).toMatch(/^wrong outbox: The disk of \/mnt\/o\.db is full\. Make room.*$[\s\S]*^code 78$/m)
 })
+
+it('standard output is the same sink as before, with tasks that wait for it', async () => {
+  const cwd = await folderWith({ source: { use: 'simulated-db', count: 3 }, sink: { use: 'jsonl', path: '-' } })
+  const outbox = ['--outbox', './o.db']
+  expect((await owm(['produce', '--slot', slot, ...outbox], { cwd })).code).toBe(0)
+  expect((await owm(['produce', '--slot', '2026-11-23T11:00:00Z', '--no-flush', ...outbox], { cwd })).code).toBe(0)
+  expect(await owm([...check, ...outbox], { cwd })).toMatchObject({ code: 0 })
+})

@@ -21,7 +21,7 @@ import { closeCovered, coveredTo, extendTo, insertGaps, type Planned, passOn } f
 import { lastList } from './last-list.js'
 import { closeEmptyRuns } from './missed.js'
 import { type Reason, reasonsOf } from './reasons.js'
-import { noteSink, sinksOf } from './sinks-of-runs.js'
+import { noteSink } from './sinks-of-runs.js'
 import { currentOf, type WholeSlot, wholeSlots } from './whole-slots.js'
 import { beginInside, type Windows, windowsOf } from './windows.js'
 
@@ -263,11 +263,6 @@ export class Ledger {
   /** See whole-slots.ts. */
   async wholeSlots(pipeline: string, ackedSeq: number): Promise<WholeSlot[]> {
     return this.#database.inTurn((manager) => wholeSlots(manager, pipeline, ackedSeq))
-  }
-
-  /** The sinks that have all of a slot, or of a shard of it; undefined if it isn't served, or that isn't known. */
-  async sinksOf(slot: string, shard: string): Promise<number[] | undefined> {
-    return sinksOf(await this.ofSlot(slot), shard)
   }
 
   /** Marks runs as done, at a sink. Those that read their slot again make up for its lost runs. */

@@ -1,8 +1,8 @@
 /** Whether a slot was served before: by another outbox, in another number of shards, at another sink. */
 import { ConfigurationError } from '../../errors/index.js'
-import { shownAddress } from '../../outbox/chain/sinks.js'
+import { type KnownSink, shownAddress } from '../../outbox/chain/sinks.js'
 import type { RunRow } from '../../outbox/outbox.js'
-import { shardsServing } from '../../outbox/runs/sinks-of-runs.js'
+import { shardsServing, sinksOf } from '../../outbox/runs/sinks-of-runs.js'
 import { isNoted } from '../../outbox/runs/whole-slots.js'
 import type { Receipt } from '../../plugin.js'
 import { flagOfDigest, flagOfShards, shardNameIn, shardOf } from '../../tasks/shard.js'
@@ -139,24 +139,44 @@ async function noteServedBefore(
   return true
 }
 
-/** The error of a slot that was served, but not, or not as a whole, to this sink; undefined for other slots. */
 async function servedElsewhere(
   slot: string,
   runs: readonly RunRow[],
-  { outbox, source, isSharded }: ProduceDeps,
+  { outbox: { sinks }, source, isSharded }: ProduceDeps,
   contact: Contact,
 ): Promise<ConfigurationError | undefined> {
-  const { ledger, sinks } = outbox
   const own = shardNameIn(source.digest)
-  const places = await ledger.sinksOf(slot, own)
+  return elsewhere(
+    { slot, runs, known: sinks.known, own, isSharded },
+    { address: () => contact.address(), receipts: () => contact.receiptsOf(slot) },
+  )
+}
+
+/** A slot that is asked for, as the outbox knows it. */
+interface Asked {
+  readonly slot: string
+  readonly runs: readonly RunRow[]
+  /** The sinks that the outbox knows. */
+  readonly known: readonly KnownSink[]
+  /** The shard that asks for it, as `0/3`. */
+  readonly own: string
+  readonly isSharded: boolean
+}
+
+/** The error of a slot that was served, but not, or not as a whole, to a sink; undefined for other slots. */
+export async function elsewhere(
+  { slot, runs, known, own, isSharded }: Asked,
+  sink: { address(): Promise<string>; receipts(): Promise<readonly Receipt[] | undefined> },
+): Promise<ConfigurationError | undefined> {
+  const places = sinksOf(runs, own)
   if (!places) return undefined
-  const address = await contact.address()
-  const here = sinks.find(address)
+  const address = await sink.address()
+  const here = known.find(({ addresses }) => addresses.includes(address))
   if (here && places.includes(here.id)) return undefined
   // It may be the same sink at another address: then it has the receipt.
-  const receipts = here ? [] : await contact.receiptsOf(slot)
+  const receipts = here ? [] : await sink.receipts()
   if (receipts && receipts.length > 0) return undefined
-  const addresses = sinks.known.filter(({ id }) => places.includes(id)).map(shownAddress)
+  const addresses = known.filter(({ id }) => places.includes(id)).map(shownAddress)
   const where = addresses.length > 0 ? `was delivered to ${addresses.join(' and to ')}` : 'is divided between sinks'
   const adopt = here
     ? ''

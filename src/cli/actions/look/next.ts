@@ -14,6 +14,7 @@ import type { Done } from '../../command.js'
 import { onTimeOf, type Surroundings, sinkOf } from '../../compose.js'
 import { harmless, inPipeline, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
+import { servedElsewhere } from '../produce/refused.js'
 
 /** A command to run, and why. */
 interface Step {
@@ -80,7 +81,7 @@ async function keptFrom(
   if (await isHeld(path, undefined))
     return [step('owm doctor', `whether the owm that is at work takes too long: ${await holderOf(path)}`)]
   if (pending === 0 && openRuns === 0) return undefined
-  const { address } = await sinkOf(loaded, around, true)
+  const address = await addressOf(loaded, around)
   const error = address === undefined ? undefined : await owedElsewhere(path, { address })
   return error && [step('owm doctor', harmless(error.message))]
 }
@@ -96,11 +97,27 @@ function* troubleIn({ short, dead, lost }: Vitals, step: MakeStep): Generator<St
   if (lost > 0) yield step('owm verify', `the sink lost ${plural(lost, 'task')}`)
 }
 
-async function dueIn({ settings }: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
-  if (!settings.schedule) return []
-  const { served } = wouldServe(onTimeOf(settings.schedule, around), await slotsIn(settings.outbox.path))
-  const newest = served.at(-1)
-  return newest === undefined ? [] : [step('owm produce', `${newest} is due; \`owm schedule\` shows all times`)]
+async function dueIn(loaded: Loaded, around: Surroundings, step: MakeStep): Promise<Step[]> {
+  const { schedule, outbox } = loaded.settings
+  if (!schedule) return []
+  const seen = await slotsIn(outbox.path)
+  const { served } = wouldServe(onTimeOf(schedule, around), seen)
+  const due = served.at(-1)
+  if (due !== undefined) return [step('owm produce', `${due} is due; \`owm schedule\` shows all times`)]
+  const [newest] = seen.slots
+  const address = await addressOf(loaded, around)
+  if (!newest || address === undefined) return []
+  const asked = { slot: newest.slot, shard: newest.shard ?? '' }
+  // A sink at a new address may be the same one: the command asks it.
+  const error = await servedElsewhere(asked, loaded, address, async () => [])
+  return error
+    ? [step('owm produce --dry-run', harmless(error.message).replace(/\.$/, '') + nextTimeInWords(loaded, around))]
+    : []
+}
+
+/** The sink's address, if its options tell it. It isn't opened: standard output stays the summary's. */
+async function addressOf(loaded: Loaded, around: Surroundings): Promise<string | undefined> {
+  return (await sinkOf(loaded, { ...around, leaveStandardOutput: () => undefined }, true)).address
 }
 
 function nextTimeInWords({ settings: { schedule } }: Loaded, around: Surroundings): string {

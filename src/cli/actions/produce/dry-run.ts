@@ -9,6 +9,7 @@ import { cadenceCheck, cadenceOf, type DueOf, dueIn } from '../../../pipeline/in
 import { type OnTime, wouldServe } from '../../../pipeline/slots/on-time.js'
 import { newest } from '../../../schedule/due.js'
 import { parseJson } from '../../../tasks/json/parse.js'
+import { shardNameIn } from '../../../tasks/shard.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { type ChosenSource, filteredOut, logWarning, type Surroundings, tracing } from '../../compose.js'
@@ -16,6 +17,7 @@ import { count, harmless, locationsRead, plural } from '../../format.js'
 import { ownerOf } from '../../owner.js'
 import { logRejects, rejections } from '../rejects.js'
 import type { ProduceResult } from './produce.js'
+import { refusalOf } from './refused.js'
 
 interface Timing {
   readonly cadence: string | null
@@ -77,7 +79,7 @@ export async function lastListOf({ minShare, digest }: ChosenSource, { settings 
 export async function dryRun(
   result: ProduceResult,
   { source, loaded, due }: { source: ChosenSource; loaded: Loaded; due: DueNow },
-  strict: boolean,
+  { strict, again }: { strict: boolean; again: boolean },
   elapsed: () => number,
   around: Surroundings,
 ): Promise<Done<ProduceResult>> {
@@ -92,6 +94,8 @@ export async function dryRun(
   result.source = { ...result.source, ...counts, ...filteredOut(source) }
   Object.assign(result.source, await logRejects(rejects, around))
   result.durationMs = elapsed()
+  const asked = { slot, shard: shardNameIn(source.digest) }
+  const refused = again ? undefined : await refusalOf(asked, loaded, around)
   const tasks = counts.read - counts.rejected - counts.duplicates - counts.notDue
   return {
     result: { ...result, tasks: preview.map(parseJson) },
@@ -100,7 +104,7 @@ export async function dryRun(
       tasks > preview.length && `and ${count(tasks - preview.length)} more`,
       listInWords(result, counts, tasks, due),
     ),
-    errors: error ? [error] : strict ? rejections(source.name, rejects) : [],
+    errors: compact(refused, error, ...(error || !strict ? [] : rejections(source.name, rejects))),
   }
 }
 

@@ -118,7 +118,7 @@ export async function produce(
   if (flags['dry-run']) {
     await lookAtOutbox(loaded, around, 'owner')
     const due = await dueInDryRun(result, loaded, { cadence, schedule, named, now })
-    return dryRun(result, { source, loaded, due }, flags.strict, elapsed, around)
+    return dryRun(result, { source, loaded, due }, flags, elapsed, around)
   }
   if (schedule) {
     await warnVolatile(settings.outbox.path, around)

@@ -1,10 +1,10 @@
-/** Whether a delivery to the configured sink would be refused, since the outbox has tasks for another. Reads only. */
+/** Whether a start would be refused since the configured sink is another than before. Reads only. */
 import type { ConfigurationError } from '../../../errors/index.js'
 import type { Sink } from '../../../plugin.js'
 import { anotherSink, decidedStart } from '../../chain/move.js'
 import { isOwedIn } from '../../chain/open-runs.js'
-import { knownIn } from '../../chain/sinks.js'
-import { states } from '../../sqlite/entities.js'
+import { type KnownSink, knownIn } from '../../chain/sinks.js'
+import { type RunRow, runs, states } from '../../sqlite/entities.js'
 import { pendingIn } from '../totals.js'
 import { isUpToDate, read, type View } from '../view.js'
 
@@ -42,4 +42,14 @@ async function owedIn(view: View, address: string): Promise<Owed | undefined> {
   if (!(await isOwedIn(manager, { pending, lastSeq: state.lastSeq }))) return undefined
   const isKnown = sinks.some(({ addresses }) => addresses.includes(address))
   return { outboxId: state.outboxId, error: anotherSink({ path, pending, present }, address), isKnown }
+}
+
+/** A slot's runs, and the sinks that the outbox knows; none if there is no outbox of this version. */
+export async function slotAndSinksIn(path: string, slot: string): Promise<{ runs: RunRow[]; known: KnownSink[] }> {
+  const found = await read(path, async (view) => {
+    if (!isUpToDate(view)) return undefined
+    const { manager } = view
+    return { runs: await manager.find(runs, { where: { slot }, order: { id: 'ASC' } }), known: await knownIn(manager) }
+  })
+  return found ?? { runs: [], known: [] }
 }
