@@ -50,8 +50,10 @@ export async function observed<Result extends Observable>(
 ): Promise<Done<Result>> {
   const elapsed = stopwatch()
   const watch = new Watch(around)
+  let isRight = false
   const watched = async (): Promise<Loaded> => {
     const loaded = await configure()
+    isRight = true
     await watch.begin(loaded)
     return loaded
   }
@@ -67,7 +69,7 @@ export async function observed<Result extends Observable>(
   if (TRACEPARENT && !traceContextIn(TRACEPARENT))
     log.warn({ event: 'traceparent-wrong' }, harmless(`TRACEPARENT is not valid, and is ignored: ${TRACEPARENT}`))
   log.info({ event: 'start-ended', exitCode, durationMs: elapsed() }, `${around.command} ended with ${exitCode}`)
-  if (!watch.loaded) await watch.begin(await sectionsIn(configure))
+  if (!watch.loaded && !isRight) await watch.begin(await sectionsIn(configure))
   await watch.end(result, ended.done?.summary ?? [], ended.error && ofSurroundings(ended.error))
   if (ended.done) return isOver ? { ...ended.done, isStopped: true } : ended.done
   if (isOver && isOwmError(ended.error)) return { result, summary: [], errors: [ended.error], isStopped: true }

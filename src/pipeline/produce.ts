@@ -35,7 +35,7 @@ import type { Agenda, RunSettings } from './slots/agenda.js'
 import { startAfterReceipts } from './slots/behind-receipts.js'
 import { type Entered, type EnterOptions, enterRun } from './slots/enter.js'
 import { type OtherList, otherListOf, readInstead, servedOtherwise } from './slots/other-list.js'
-import { type Where, whereIs } from './slots/served-before.js'
+import { isEmpty, type Where, whereIs } from './slots/served-before.js'
 import { leaveOtherShards } from './slots/shards.js'
 import { refusedBefore, undelivered } from './undelivered.js'
 
@@ -193,7 +193,10 @@ async function enterSlots(
     const slot = slots.at(-1) ?? '' // this start's own
     await leaveOtherShards(outbox, source, slot)
     const where = (each: string): Promise<Where> => whereIs(each, { ...options, namespace }, deps, contact)
-    for (const other of slots.slice(0, -1)) await where(other) // notes those that are served, or throws
+    const begun = schedule ? (await outbox.ledger.open()).filter(isEmpty).map((run) => run.slot) : []
+    const others = new Set([...slots.slice(0, -1), ...begun])
+    others.delete(slot)
+    for (const other of others) await where(other) // notes those that are served, or throws
     const found = await where(slot)
     await enterDue({ namespace, cadence }, agenda, deps, due)
     const { slotGiven } = agenda

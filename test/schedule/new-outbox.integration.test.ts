@@ -1,5 +1,5 @@
 /** An outbox that is new, or an old copy, continues after the slots of which its sink has receipts. */
-import { copyFile, rm } from 'node:fs/promises'
+import { copyFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { ProduceResult } from '../../src/commands/produce.js'
@@ -46,6 +46,33 @@ test('a slot that this outbox missed, and that another one served meanwhile, doe
     ['11', 'elsewhere'],
     ['10', 'same'],
   ])
+})
+
+test.each(['11', '12'])('nor does one that it began without storing anything: %s', async (hour) => {
+  const list = { use: 'static-list', file: './list.csv', count: undefined }
+  const scene = await redisScene({ settings: { schedule, source: list } })
+  const file = join(scene.folder, 'list.csv')
+  await writeFile(file, 'id,city,latitude,longitude\n1,Oslo,59.9,10.7\n')
+  expect((await produce(scene, '10')).json.sink.delivered).toBe(1)
+  await rename(file, `${file}.bak`)
+  expect((await produce(scene, '11')).code).toBe(78)
+  await rename(`${file}.bak`, file)
+  expect((await produce(scene, '11', '--outbox', './second.db')).json.sink.delivered).toBe(1)
+  const again = await produce(scene, hour)
+  expect(again, again.stderr).toMatchObject({ code: 0, json: { sink: { delivered: hour === '11' ? 0 : 1 } } })
+  expect(await scene.admin.xlen(stream)).toBe(hour === '11' ? 2 : 3)
+})
+
+test('a slot that it missed and that was served in shards can be read again, if it is named', async () => {
+  const scene = await redisScene({ count: 10, settings: { schedule } })
+  expect((await produce(scene, '10')).code).toBe(0)
+  expect((await produce(scene, '11', '--set', 'source.minLocations=20')).code).toBe(65)
+  for (const index of [0, 1])
+    expect((await produce(scene, '11', '--shard', `${index}/2`, '--outbox', `./${index}.db`)).code).toBe(0)
+  const refused = await produce(scene, '11')
+  expect(refused).toMatchObject({ code: 78, stdout: expect.stringContaining('--again') })
+  const again = await produce(scene, '11', '--slot', '2026-11-23T11:00:00Z', '--again')
+  expect(again, again.stderr).toMatchObject({ code: 0 })
 })
 
 test('a slot whose tasks went with the stream is served again, and only that', async () => {

@@ -185,9 +185,10 @@ async function mustBeGone(
   own: readonly RunRow[],
   outbox: Outbox,
 ): Promise<void> {
+  const served = own.filter(({ state }) => state !== 'missed')
   // Of what another outbox has served, only the operator knows whether it was this list.
-  const isOthers = own.every((run) => run.state === 'done' && isNoted(run))
-  const isGone = isElsewhere || isOthers || own.some((run) => run.state === 'lost' || isDiscarded(run))
+  const isOthers = served.every((run) => run.state === 'done' && isNoted(run))
+  const isGone = isElsewhere || isOthers || served.some((run) => run.state === 'lost' || isDiscarded(run))
   if (isGone) return
   // Even if its history is deleted: a dead letter that was put back may wait.
   if (own.some(({ state }) => state === 'read'))

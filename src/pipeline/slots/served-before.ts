@@ -27,6 +27,10 @@ interface How {
   readonly namespace: string
 }
 
+/** Whether a run was missed, or begun without storing anything: another outbox may serve its slot. */
+export const isEmpty = ({ state, persisted, again }: RunRow): boolean =>
+  state === 'missed' || (state === 'reading' && persisted === 0 && again === 0)
+
 /** Where a slot was served before. Throws ConfigurationError if it can't be served now. */
 export async function whereIs(
   slot: string,
@@ -67,7 +71,7 @@ async function receiptsOf(
   const { pipeline, source, isSharded } = deps
   const { count: shards } = shardOf(source.digest)
   // A run that stored nothing proves nothing: the sink may have tasks of the slot, or none.
-  const isProof = ({ persisted, state }: RunRow): boolean => persisted > 0 || (state !== 'done' && state !== 'missed')
+  const isProof = (run: RunRow): boolean => run.persisted > 0 || (run.state !== 'done' && !isEmpty(run))
   if (runs.some((run) => shardOf(run.sourceDigest).count === shards && isProof(run))) return []
   const receipts = await standingReceipts(slot, deps, contact)
   const other = receipts?.find((receipt) => receipt.shards !== shards)
@@ -118,8 +122,8 @@ async function hasLostReceipt(
 }
 
 /**
- * Whether, by the sink's receipt, another outbox has served a slot that this one's runs only cover, or that it missed.
- * If so, the ledger gets a row for it.
+ * Whether, by the sink's receipt, another outbox has served a slot that this one's runs only cover, or of which they
+ * stored nothing. If so, the ledger gets a row for it.
  */
 async function noteServedBefore(
   slot: string,
@@ -131,7 +135,8 @@ async function noteServedBefore(
   const own = ownReceipt(receipts, shardOf(source.digest))
   const coveredTo = await ledger.coveredTo()
   if (!own || own.delivered === 0 || coveredTo === null || Date.parse(slot) > coveredTo) return false
-  if (runs.every(({ state }) => state === 'missed')) {
+  if (runs.every(isEmpty)) {
+    for (const run of runs) if (run.state === 'reading') await ledger.miss(run)
     // Its cadence is that of the run whose interval it lies in.
     const run = { source: source.name, sourceDigest: source.digest, namespace, cadence: null }
     await ledger.noteServed({ ...run, ...own })
