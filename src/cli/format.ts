@@ -49,7 +49,7 @@ export function tasksDelivered({ name, delivered, deduplicated, evicted }: Deliv
   return compact(
     (delivered > 0 || !isOptional) && `${plural(delivered, 'task')} delivered to ${name}`,
     deduplicated > 0 && `${count(deduplicated)} were there already`,
-    evicted > 0 && `${count(evicted)} unread entries trimmed`,
+    evicted > 0 && `${count(evicted)} entries trimmed that are not known to have been read`,
   )
 }
 

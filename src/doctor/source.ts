@@ -104,16 +104,25 @@ function countChecks(deps: SourceDeps, { locations, rejected }: Read, whole: Hea
   const usable = locations - rejected
   // As a start asks, but with filters or a shard: `minLocations` is for what was given before those.
   const { locations: least, share } = minimumOf(deps, whole[0])
-  if (!deps.given && usable < least) return [wrong('source-count', `${found}; source.minLocations is ${count(least)}`)]
+  if (!deps.given && usable < least) {
+    const told = `${found}; source.minLocations is ${count(least)}`
+    return [{ ...wrong('source-count', told), todo: correctOrLower('minLocations') }]
+  }
   if (share) {
     const last = `the last run read ${count(share.of)} that could be used, and source.minShare is ${share.share}`
     const told = `${found}; ${last}`
-    return [judged('source-count', usable < share.least ? told : undefined, told)]
+    const isFew = usable < share.least
+    return [
+      { ...judged('source-count', isFew ? told : undefined, told), ...(isFew && { todo: correctOrLower('minShare') }) },
+    ]
   }
   const before = Math.max(0, ...whole.map(({ read }) => read))
   const told = `${found}; the last runs read up to ${count(before)}`
   return [judged('source-count', locations < before * leastShare ? told : undefined, told)]
 }
+
+/** What a start that refuses the list says, too. */
+const correctOrLower = (key: string): string => `Correct the list; if it is right, lower source.${key}.`
 
 function uncounted([newest]: Health['whole']): string {
   const told = newest ? `; the newest run, of ${newest.slot}, read ${count(newest.read)}` : ''

@@ -119,7 +119,9 @@ export class Outbox {
     const lock = await guarded(path, () => takeLock(path, options))
     if (!lock)
       throw new OutboxBusyError(`Another owm holds the outbox ${path}: ${await holderOf(path)}.`, {
-        hint: options.waitMs > 0 ? 'Wait for its end.' : 'Wait for its end, or start with --wait.',
+        hint:
+          `Wait for its end${options.waitMs > 0 ? '' : ', or start with --wait'}. If it hangs, end that process ` +
+          '(`kill`, or `kill -9` where it is stopped): the next start resumes.',
       })
     step('outbox:locked')
     try {

@@ -205,7 +205,7 @@ describe('exit 75: tasks are safe in the outbox, not in the sink', () => {
           error: {
             code: 'OUTBOX_BUSY',
             message: expect.stringContaining(`${holder.child.pid}`),
-            hint: expect.any(String),
+            hint: expect.stringMatching(/or start with --wait\. If it hangs, end that process \(`kill`/),
           },
         },
       })

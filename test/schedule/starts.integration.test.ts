@@ -14,6 +14,18 @@ import { at, countIn, folderOf, produce } from '../support/scheduled.js'
 const scheduleIn = async (cwd: string, now: string): Promise<ScheduleResult> =>
   (await owmJson<ScheduleResult>(['schedule'], at(cwd, now))).json
 
+test('a start that was refused its list covers nothing, until a later one covers its time', async () => {
+  const cwd = await folderOf()
+  await produce(cwd, '2026-11-23T10:00:10Z')
+  const refused = ['produce', '--set', 'source.minLocations=9']
+  const { code, stdout } = await owm(refused, at(cwd, '2026-11-23T12:00:10Z'))
+  expect({ code, stdout }).toEqual({ code: 65, stdout: expect.not.stringContaining('covers') })
+  const states = async () => (await scheduleIn(cwd, '2026-11-23T13:00:20Z')).slots.map(({ state }) => state)
+  expect(await states()).toEqual(['missed', 'done'])
+  expect((await produce(cwd, '2026-11-23T13:00:10Z')).json.covered).toBe(2)
+  expect(await states()).toEqual(['done', 'covered', 'done'])
+})
+
 test('one start with a clock that was a day ahead does not silence those after it', async () => {
   const cwd = await folderOf()
   expect((await produce(cwd, '2026-11-23T10:20:00Z')).code).toBe(0)

@@ -132,7 +132,8 @@ export async function coveredBy(
   const missed = await ledger.missed()
   const timesOf = ({ slot, intervalFrom }: RunRow): number =>
     timesCovered({ from: intervalFrom === null ? null : slotOf(intervalFrom), to: slot }, missed, timetable)
-  const own = isReadBefore ? 0 : timesOf(run)
+  // A run that stored nothing is missed itself: the next one takes over its times.
+  const own = isReadBefore || run.state === 'missed' ? 0 : timesOf(run)
   const isNew = new Set(due.flatMap(({ runs }) => runs.map(({ slot }) => slot)))
   const others = served.filter(({ slot, runId }) => isNew.has(slot) && runId !== run.runId)
   return { own, all: own + sumOf(others, timesOf) }

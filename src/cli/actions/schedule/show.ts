@@ -3,7 +3,7 @@ import type { Loaded } from '../../../config/load.js'
 import { compact } from '../../../lists.js'
 import { type GapSeen, type SlotSeen, slotsIn } from '../../../outbox/inspect/ledger/slots.js'
 import { asWritten, wouldServe } from '../../../pipeline/slots/on-time.js'
-import { missedInWords, timesCovered, withServed } from '../../../schedule/covers.js'
+import { missedInWords, standInFor, timesCovered, withServed } from '../../../schedule/covers.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { mustHaveSchedule, onTimeOf, type Surroundings } from '../../compose.js'
@@ -62,6 +62,8 @@ export async function showSchedule(
     slots: seen.slots.slice(0, limit).map(({ slot: to, ...each }) => ({
       slot: to,
       ...each,
+      // Its own start stored nothing; the run of a later one took its time over.
+      ...(each.state === 'missed' && standInFor(Date.parse(to), seen) && { state: 'covered' as const }),
       covers: timesCovered({ from: each.from, to, state: each.state }, seen.missed, onTime.timetable),
     })),
     open: seen.open,
