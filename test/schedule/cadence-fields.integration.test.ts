@@ -41,7 +41,11 @@ it.each([['produce'], ['produce --dry-run'], ['plan']])(
 )
 
 it('tells of a field that holds lists, and of columns that source.columns leaves out', async () => {
-  const rules = [{ where: { tags: 'vip' }, every: '1h' }]
+  const rules = [
+    { where: { tags: 'vip' }, every: '1h' },
+    { where: { tags: { not: ['', 'vip'] } }, every: '1h' },
+    { where: { tags: { not: '' } }, every: '1h' },
+  ]
   const source = {
     use: 'static-list',
     locations: [{ city: 'Bern', latitude: 46.9, longitude: 7.4, tags: ['vip', 'x'], every: '1h' }],
@@ -52,6 +56,9 @@ it('tells of a field that holds lists, and of columns that source.columns leaves
   expect(stderr).toContain("one that source.columns leaves out isn't here")
   expect(stderr).toContain('cadence.rules.0.where: tags is a list or an object, such as')
   expect(stderr).toContain('source.fields: {NAME: tags.0}')
+  expect(stderr).toContain('cadence.rules.1.where: tags is a list or an object, such as')
+  expect(stderr).toContain('by `not` leaves none of them out')
+  expect(stderr).not.toContain('cadence.rules.2')
 })
 
 it('is silent where all is there', async () => {

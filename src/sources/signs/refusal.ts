@@ -24,6 +24,8 @@ const lasting = new RegExp(
   'i',
 )
 
+const clientErrors = [400, 401, 403, 404, 422]
+
 /** Objects around or beside the list that may hold the error. */
 const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards']
 
@@ -45,19 +47,20 @@ export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
 }
 
 function refusalOf(tree: Tree): Refusal | undefined {
-  const own = codeIn(tree)
+  const { own, isGraphql } = codeIn(tree)
   const code = ['status', 'code', 'cod', 'statuscode', 'status_code'].map((name) => tree[name]).find(isBadCode)
   const { status } = tree
   const mark = markIn(tree)
   if (code === undefined && mark === undefined) return undefined
   const said = [
     typeof status === 'string' || code !== undefined ? String(code ?? status) : '',
-    typeof own === 'string' ? own : '',
+    typeof own === 'string' || typeof own === 'number' ? String(own) : '',
     messageIn(tree),
     failedIn(tree),
   ]
   const words = oneLine([...new Set(said)].filter((part) => part !== '').join(': ') || mark || 'an error')
-  const isClient = [code, own].some((each) => [400, 401, 403, 404, 422].includes(Number(each)))
+  // Elsewhere a number within an error may mean an overload or a quota, as in ArcGIS' 400 and Google's 403.
+  const isClient = [code, isGraphql ? own : undefined].some((each) => clientErrors.includes(Number(each)))
   return { said: words, isLasting: isClient || lasting.test(words) }
 }
 
@@ -92,11 +95,11 @@ const errorNames = [
 ]
 
 /** The code in the first error, as GraphQL (`errors: [{message, extensions: {code}}]`) and others have it. */
-function codeIn(tree: Tree): unknown {
+function codeIn(tree: Tree): { readonly own: unknown; readonly isGraphql: boolean } {
   const error = errorNames.map((name) => [tree[name]].flat()[0]).find(isTree)
-  if (error === undefined) return undefined
-  const { extensions, code, errortype, type } = lowered(error)
-  return (isTree(extensions) ? extensions['code'] : undefined) ?? code ?? errortype ?? type
+  const { extensions, code, errortype, type } = lowered(error ?? {})
+  const extended = isTree(extensions) ? extensions['code'] : undefined
+  return { own: extended ?? code ?? errortype ?? type, isGraphql: extended !== undefined }
 }
 
 /** What an answer says in words, whether it is an error or not; '' if nothing. */

@@ -52,6 +52,9 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
 ]
 
+/** States of PostgreSQL, MySQL and MariaDB, and SQLite's code. */
+const isLocked = (code: string): boolean => ['55P03', '1205', 'SQLITE_BUSY'].includes(code)
+
 /** Whether the server ended a statement: it timed out, or was cancelled. */
 export function isTimeout(thrown: unknown): boolean {
   const error = driverErrorOf(thrown)
@@ -85,5 +88,8 @@ export function classed(thrown: unknown, { title }: Pick<Dialect, 'title'>): Owm
       cause: error,
     })
   }
-  return new TransientError(message, { cause: error })
+  const hint =
+    'Another session holds a lock on what is read, for longer than half of source.statementTimeoutMs: ' +
+    'pg_stat_activity (PostgreSQL) or SHOW PROCESSLIST (MySQL, MariaDB) shows which one.'
+  return new TransientError(message, codes.some(isLocked) ? { hint, cause: error } : { cause: error })
 }

@@ -64,8 +64,8 @@ export const options = z
     statementTimeoutMs: milliseconds
       .default(30_000)
       .describe(
-        'longest time of one statement, in milliseconds; then the server ends it. Half of that for a locked table, ' +
-          'which is tried again. Keep it below timeoutMs',
+        'longest time of one statement, in milliseconds; then the server ends it. For a lock, half of that (SQLite: ' +
+          '10 s at most; MySQL, MariaDB: whole seconds, at least 1), then it is tried again. Keep it below timeoutMs',
       ),
     connectTimeoutMs: milliseconds.default(15_000).describe('longest time to connect, in milliseconds'),
   })

@@ -3,19 +3,22 @@ import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
 
 /** Text, names and comments, in which a semicolon ends nothing. */
-const quoted = /'[^']*'|"[^"]*"|`[^`]*`|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
+const opaque = /'[^']*'|"[^"]*"|`[^`]*`|--[^\n]*|\/\*(?:[^*]|\*(?!\/))*\*\//g
+/** To MySQL and MariaDB, `5--3` is 8: only before a space do two dashes begin a comment. */
+const opaqueToMysql = new RegExp(opaque.source.replace('--', String.raw`--(?=\s|$)`), 'g')
 
 /** A query without the semicolon at its end and what follows that: spaces and comments. */
-function withoutEnd(query: string): string {
-  const bare = query.replace(quoted, (part) => (/^[-/]/.test(part) ? ' ' : 'x').repeat(part.length))
+function withoutEnd(query: string, { type }: Dialect['options']): string {
+  const parts = type === 'mysql' ? opaqueToMysql : opaque
+  const bare = query.replace(parts, (part) => (/^[-/]/.test(part) ? ' ' : 'x').repeat(part.length))
   const end = bare.search(/;(?:[\s;]|#[^\n]*)*$/)
   return query.slice(0, end === -1 ? undefined : end).trimEnd()
 }
 
-export function targetOf({ table, schema, query, key }: Settings, { quoted }: Dialect): Target {
+export function targetOf({ table, schema, query, key }: Settings, { quoted, options }: Dialect): Target {
   const path = schema === undefined ? (table ?? '').split('.') : [schema, table ?? '']
   // The bracket is on a line of its own: a comment may end the query.
-  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${withoutEnd(query)}\n)`
+  const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${withoutEnd(query, options)}\n)`
   return {
     from: `${from} AS q`,
     columns: key.map((column) => `q.${quoted(column)}`),

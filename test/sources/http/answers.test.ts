@@ -91,7 +91,7 @@ describe('an estimate', () => {
 })
 
 describe('the code of an error says whether the same question may be answered later', () => {
-  const graphql = (code: string): object => ({ data: null, errors: [{ message: 'x', extensions: { code } }] })
+  const graphql = (code: string | number): object => ({ data: null, errors: [{ message: 'x', extensions: { code } }] })
 
   test.each<[code: string, body: object]>([
     ...[
@@ -100,7 +100,7 @@ describe('the code of an error says whether the same question may be answered la
       ...['validation-failed', 'access-denied', 'invalid-jwt'],
     ].map((code): [string, object] => [code, graphql(code)]),
     ['UnauthorizedException', { data: null, errors: [{ message: 'x', errorType: 'UnauthorizedException' }] }],
-    ['', { error: { code: 403, message: 'x' } }],
+    ['403', graphql(403)],
   ])('%s: it never is', async (code, body) => {
     const error = await pageOf(body, { items: 'data.places' }).catch((thrown: unknown) => thrown)
     expect(error).toBeInstanceOf(ConfigurationError)
@@ -109,6 +109,16 @@ describe('the code of an error says whether the same question may be answered la
 
   test.each(['INTERNAL_SERVER_ERROR', 'THROTTLED', 'timeout', ''])('%s: it may be', async (code) => {
     await expect(pageOf(graphql(code), { items: 'data.places' })).rejects.toBeInstanceOf(TransientError)
+  })
+
+  test.each([
+    { code: 400, message: 'Unable to complete operation.', details: ['Unable to perform query operation.'] },
+    { code: 403, message: 'Rate Limit Exceeded' },
+    { code: '404', message: 'x' },
+  ])('a number within an error says nothing outside of GraphQL: %j', async (error) => {
+    const thrown = await pageOf({ error }, { items: 'data.places' }).catch((each: unknown) => each)
+    expect(thrown).toBeInstanceOf(TransientError)
+    expect(thrown).toMatchObject({ message: expect.stringContaining(`${error.code}: ${error.message}`) })
   })
 })
 

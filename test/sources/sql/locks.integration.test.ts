@@ -49,6 +49,7 @@ it.each(held)('$name: a table that is locked for too long is no slow statement: 
     expect(await failure({ ...options, statementTimeoutMs: 3000 })).toMatchObject({
       name: 'TransientError',
       message: expect.stringMatching(/lock timeout|Lock wait timeout|SQLITE_BUSY/),
+      hint: expect.stringContaining('Another session holds a lock'),
     })
     await runner.query(engine.unlock)
     expect(ids(await readAll(options))).toEqual([1])

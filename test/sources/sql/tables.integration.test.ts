@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { ConfigurationError, ResumePointError, TransientError } from '../../../src/errors/index.js'
 import type { PluginContext } from '../../../src/plugin.js'
 import { until } from '../../support/cli.js'
-import { engines, failure, ids, places, readAll, sqlite, tableOf } from './engines.js'
+import { engines, failure, ids, mariadb, places, readAll, sqlite, tableOf } from './engines.js'
 
 describe.each(engines)('$name', (engine) => {
   const number = { url: '', key: 'k', pageSize: 2 }
@@ -153,6 +153,12 @@ describe.each(engines)('$name', (engine) => {
     'WHERE k <> 5 /* ; */; /* the "end" */ ',
   ])('reads a query to the semicolon at its end, not to one in a text or a comment: %s', async (end) => {
     const table = await withKeys('INTEGER', ['1', '2'])
+    expect(ids(await readAll(given({ query: `SELECT k AS id, q.* FROM ${table} AS q ${end}` })))).toEqual([1, 2])
+  })
+
+  it('reads two dashes without a space as its engine does', async () => {
+    const table = await withKeys('INTEGER', ['1', '2'])
+    const end = engine === mariadb ? 'WHERE k < 5--3;' : 'WHERE k < 5--3;\n;'
     expect(ids(await readAll(given({ query: `SELECT k AS id, q.* FROM ${table} AS q ${end}` })))).toEqual([1, 2])
   })
 

@@ -6,7 +6,7 @@ import { HexBytes } from '../../../tasks/json/hex.js'
 import { numberIn } from '../../../tasks/place.js'
 import { shown } from '../../../tasks/rejection.js'
 import { clipped } from '../../../words.js'
-import { fieldOf, fitsBytes, isBounded, isCompound, isListed, meeting, type Where } from './where.js'
+import { fieldOf, fitsBytes, isBounded, isCompound, isListed, isRefusing, meeting, type Where } from './where.js'
 
 /** After this many locations without a field it is taken for misspelt. */
 const enough = 20
@@ -34,7 +34,9 @@ export class FieldCheck {
   readonly #textual: readonly string[]
   /** One of them that has bytes, and those. */
   #bytes: { readonly field: string; readonly value: HexBytes } | undefined
-  /** Fields that must be one of some values, and have been lists or objects only -> the first of these. */
+  /** Fields that must be one of some values. */
+  readonly #listed: ReadonlySet<string>
+  /** Those, and fields that must be none of some, which have been lists or objects only -> the first of these. */
   readonly #compound: Map<string, unknown>
 
   /** @param key where the conditions stand in the configuration */
@@ -47,7 +49,9 @@ export class FieldCheck {
     this.#unwanted = new Set(unwanted.map(([field]) => field))
     this.#textual = fields.filter(([, wanted]) => !fitsBytes(wanted)).map(([field]) => field)
     const listed = fields.filter(([, wanted]) => isListed(wanted) && !meeting(wanted)(undefined))
-    this.#compound = new Map(listed.map(([field]) => [field, undefined]))
+    this.#listed = new Set(listed.map(([field]) => field))
+    const refusing = fields.filter(([, wanted]) => isRefusing(wanted))
+    this.#compound = new Map([...listed, ...refusing].map(([field]) => [field, undefined]))
     const compared = fields.filter(([, wanted]) => isBounded(wanted))
     this.#compared = new Map(compared.map(([field]) => [field, { numbers: 0, others: 0, example: undefined }]))
   }
@@ -92,7 +96,7 @@ export class FieldCheck {
     }
     if (!isEnd) return
     for (const [field, seen] of this.#compared) this.#judgeNumbers(field, seen)
-    for (const [field, first] of this.#compound) if (first !== undefined) throw this.#notOne(field, first)
+    for (const [field, first] of this.#compound) if (first !== undefined) this.#judgeCompound(field, first)
   }
 
   /** For conditions that leave nothing out: at the end, warns of what `judge` would throw. */
@@ -117,12 +121,14 @@ export class FieldCheck {
     )
   }
 
-  #notOne(field: string, first: unknown): ConfigurationError {
+  #judgeCompound(field: string, first: unknown): void {
     const [part = '0'] = Object.keys(Object(first))
-    return new ConfigurationError(
-      `${this.#key}: ${field} is a list or an object, such as ${shown(first)}, and none of these equals a value.`,
-      { hint: `Map one of its values, source.fields: {NAME: ${field}.${part}}, and compare NAME.` },
-    )
+    const such = `such as ${shown(first)}`
+    const message = `${this.#key}: ${field} is a list or an object, ${such}, and none of these equals a value.`
+    const hint = `Map one of its values, source.fields: {NAME: ${field}.${part}}, and compare NAME.`
+    if (this.#listed.has(field)) throw new ConfigurationError(message, { hint })
+    const fields = { event: 'field-useless', field }
+    this.#log.warn(fields, `${message} A condition by \`not\` leaves none of them out. ${hint}`)
   }
 
   #judgeNumbers(field: string, { numbers, others, example }: Compared): void {

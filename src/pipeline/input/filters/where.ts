@@ -81,6 +81,9 @@ export function fitsBytes(wanted: Values | Test): boolean {
 /** Whether only some values are allowed. */
 export const isListed = (wanted: Values | Test): boolean => testOf(wanted).in !== undefined
 
+/** Whether some values are refused; '' is none. */
+export const isRefusing = (wanted: Values | Test): boolean => testOf(wanted).not?.some((value) => value !== '') ?? false
+
 /** Whether a value is a list or an object, which equals no text. */
 export const isCompound = (value: unknown): boolean => textOf(value) === undefined
 

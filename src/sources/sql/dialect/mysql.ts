@@ -35,8 +35,6 @@ const catalogue = `
     AND k.table_name = c.table_name AND k.column_name = c.column_name
   WHERE c.table_schema = DATABASE()
   ORDER BY c.table_name, c.ordinal_position`
-/** The driver's names of these types. */
-const wholeTypes = new Set(['TINY', 'SHORT', 'INT24', 'LONG', 'LONGLONG'])
 const enumOrSet = 256 | 2048
 const binaryCharset = 63
 
@@ -114,22 +112,16 @@ export function mysql(
 
 /**
  * mysql2's own JSON parser rounds long numbers, and keeps only the last of two equal keys. MariaDB's JSON is text with
- * this extended format. Of a ZEROFILL column, often a station's or a postal code, mysql2 would drop the zeros.
+ * this extended format.
  */
 function typeCast(
   field: { readonly type: string; readonly extendedFormat?: string; string(encoding: string): string | null },
   next: () => unknown,
 ): unknown {
-  const isJson = field.type === 'JSON' || field.extendedFormat === 'json'
-  if (!isJson && !wholeTypes.has(field.type)) return next()
+  if (field.type !== 'JSON' && field.extendedFormat !== 'json') return next()
   const text = field.string('utf8')
-  if (text === null) return null
-  return isJson ? parseJson(text) : wholeNumber(text)
+  return text === null ? null : parseJson(text)
 }
-
-/** A number, or its digits where a number would lose some. */
-const wholeNumber = (text: string): number | string =>
-  /^0\d/.test(text) || !Number.isSafeInteger(Number(text)) ? text : Number(text)
 
 async function fieldsOf(runner: QueryRunner, sql: string): Promise<readonly MysqlField[]> {
   const raw: { query: MysqlQuery } = await runner.connect()
