@@ -73,6 +73,13 @@ describe('a configuration is found in', () => {
     }
   })
 
+  it('a manifest that is named, but has no key for owm', async () => {
+    const cwd = await folderOf({ 'package.json': '{"name": "x"}' })
+    const { code, json } = await dryRun(['--config', 'package.json'], { cwd })
+    const message = `${join(cwd, 'package.json')} has no key \`owm\`: it configures nothing.`
+    expect({ code, message: json.error?.message }).toEqual({ code: 78, message })
+  })
+
   it('nothing, where --config names the device for it', async () => {
     const flags = ['--source', 'simulated-db', '--set', 'source.count=1', '--sink', 'jsonl', '--set', 'sink.path=-']
     const { code, json } = await dryRun(['--config', '/dev/null', ...flags], { cwd: await temporaryFolder() })

@@ -54,6 +54,10 @@ it('a role that may neither make tables nor write to them, and can only read', a
   await server.query('ALTER ROLE poor RESET default_transaction_read_only')
   expectFound(ran, 78, 'postgres-primary', 'postgres-rights', 'postgres-fences')
   expect(ran.stdout).toContain('INSERT on \\"doctor_a\\"')
+  const ofIds = /"code": ?"postgres-ids",\s*"verdict": ?"(\w+)"/
+  expect(ofIds.exec(ran.stdout)?.[1]).toBe('unknown')
+  await server.query('GRANT SELECT ON SEQUENCE doctor_a_id_seq TO poor')
+  expect(ofIds.exec((await doctor(await folderFor(table))).stdout)?.[1]).toBe('fine')
 })
 
 it('tables that somebody changed; a TRUNCATE that nobody would notice', async () => {

@@ -51,7 +51,7 @@ export async function readConfigFile(
   const found = await search().catch(async (thrown: unknown) => {
     throw await unreadable(toError(thrown), named ?? `in ${cwd}`)
   })
-  if (!found && named !== undefined) throw emptyConfiguration(resolve(cwd, named)) // a manifest without `owm`
+  if (!found && named !== undefined) throw manifestWithout(resolve(cwd, named))
   if (!found) return undefined
   const { filepath: file } = found
   if (named === undefined) await mustBeTrusted(file)
@@ -71,6 +71,12 @@ export async function readConfigFile(
 const emptyConfiguration = (file: string): ConfigurationError =>
   new ConfigurationError(`The configuration ${file} is empty.`, {
     hint: 'Was it cut short? Write it again, as `owm init` does; or remove it. `{}` says nothing on purpose.',
+  })
+
+/** A search would pass over such a manifest. */
+const manifestWithout = (file: string): ConfigurationError =>
+  new ConfigurationError(`${file} has no key \`owm\`: it configures nothing.`, {
+    hint: 'Put the configuration under that key, as `owm init` writes one; or name another file with --config.',
   })
 
 /** Other configurations in the same folder; manifests aren't examined. */

@@ -157,4 +157,38 @@ describe('onFull: trim, a slot whose first entries are gone', () => {
     await read(1_000)
     expect((await scene.owm(['flush'])).code).toBe(0)
   })
+
+  test.each([
+    ['that are gone', '1-0', '2-0'],
+    ['of which one is there', undefined, undefined],
+  ])('what an older owm added behind those entries %s, too: it left them noted', async (_, from, to) => {
+    const scene = await redisScene({ count: 2_000, settings: { sink: { maxLength: 1_000 } } })
+    await scene.admin.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
+    const { json: before } = await scene.owmJson<Answer>(hour(0))
+    await scene.admin.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 1, 'STREAMS', stream, '>')
+    const [slot = '', noted = ''] = Object.entries(await scene.admin.hgetall(slots))[0] ?? []
+    const [first = ''] = noted.split(' ')
+    await scene.admin.hset(slots, slot, `${from ?? first} ${to ?? first}`)
+    const { code, json } = await scene.owmJson<Answer>(['flush'])
+    expect({ code, pending: json.outbox.pending }).toEqual({ code: 75, pending: before.outbox.pending })
+    expect(json.error?.message).toContain('own slot')
+  })
+})
+
+describe('onFull: trim, a slot that was read whole before others were added', () => {
+  test.each([[[1]], [[1, 2]]])("a late shard of it trims the others' (slots %j) unread entries", async (others) => {
+    const scene = await redisScene({ count: 3_000, settings: { sink: { maxLength: 2_600 } } })
+    const of = (shard: number): string[] => ['--shard', `${shard}/3`, '--outbox', `shard-${shard}.db`]
+    await scene.admin.xgroup('CREATE', stream, 'workers', '$', 'MKSTREAM')
+    expect((await scene.owm([...hour(0), ...of(0)])).code).toBe(0)
+    await scene.admin.xreadgroup('GROUP', 'workers', 'ann', 'COUNT', 3_000, 'STREAMS', stream, '>')
+    for (const n of others) expect((await scene.owm([...hour(n), ...of(0)])).code).toBe(0)
+    let evicted = 0
+    for (const shard of [1, 2]) {
+      const { code, stderr, json } = await scene.owmJson<Answer>([...hour(0), ...of(shard)])
+      expect(code, stderr).toBe(0)
+      evicted += json.sink.evicted
+    }
+    expect(evicted).toBeGreaterThan(0)
+  })
 })

@@ -7,7 +7,7 @@ import { plural } from '../../../words.js'
 import { isMissing, setvalSql } from '../errors.js'
 import { addSql, newestIn } from '../statements/add.js'
 import { nonPermanentSql, relationsOf } from '../statements/permanent.js'
-import { type Examined, judged } from './verdict.js'
+import { type Examined, judged, unknown } from './verdict.js'
 
 export async function placeChecks(parts: Examined, patient: Patient): Promise<Diagnosis[]> {
   const isTable = parts.settings.queue === undefined
@@ -95,7 +95,8 @@ async function idsCheck({ connection, tables: { tasks } }: Examined): Promise<Di
     [tasks],
   )
   if (typeof sequence?.['name'] !== 'string') return judged('postgres-ids', false, 'they are not of a sequence')
-  if (sequence['may'] !== true) return judged('postgres-ids', false, 'this role may not read their sequence')
+  if (sequence['may'] !== true)
+    return unknown('postgres-ids', `this role may not look: it lacks SELECT on the sequence ${sequence['name']}`)
   const [row] = await connection.read(
     `SELECT next, newest FROM (
        SELECT last_value + is_called::int AS next, (${newestIn(tasks)}) AS newest FROM ${sequence['name']}

@@ -13,4 +13,4 @@ export interface Examined {
   readonly store: Store
 }
 
-export const { judged } = verdictsFor<Code>()
+export const { judged, unknown } = verdictsFor<Code>()

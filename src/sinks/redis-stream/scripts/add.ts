@@ -62,50 +62,56 @@ local length = seen.length
 -- This slot's entries lie between these two, perhaps among others; nil if none of them is left.
 local function own_entries()
   if length == 0 then return nil end
-  local first, last = string.match(redis.call('HGET', slots, slot) or '', '^(%S+) ?(%S*)$')
+  local from, to = string.match(redis.call('HGET', slots, slot) or '', '^(%S+) ?(%S*)$')
   -- An older owm kept the first one alone: while it is there, all that follow may be the slot's.
-  if last == '' then
-    first = not after(seen.first, first) and first
-    last = seen.last
+  if to == '' then
+    from = not after(seen.first, from) and from
+    to = seen.last
   end
-  if not first then
-    -- If that key was deleted, the fence at least knows this run's.
-    local of_run = redis.call('HMGET', fence, 'from:' .. run, 'to:' .. run)
-    first, last = of_run[1], of_run[2] or seen.last
+  if from and after(seen.first, to) then from = nil end
+  -- The fence knows at least this run's: that key may have been deleted, and an older owm adds without moving its 'to'.
+  local of_run = redis.call('HMGET', fence, 'from:' .. run, 'to:' .. run)
+  if of_run[1] and (not from or (of_run[2] and after(of_run[2], to))) then
+    from, to = from or of_run[1], of_run[2] or seen.last
   end
   -- guard: own-slot-gone
-  if not first or after(seen.first, last) or after(first, seen.last) then return nil end
-  return first, last
+  if not from or after(seen.first, to) or after(from, seen.last) then return nil end
+  return from, to
 end
 local own_first, own_last = own_entries()
 
 local victims, read, lag, group = {}, nil, nil, nil
 local over = length + count - skip - bound
-if over > 0 and length > 0 then
+-- Whether others have added since this slot's last entry.
+local is_behind = own_last and after(seen.last, own_last)
+if length > 0 and (over > 0 or is_behind) then
   for _, info in ipairs(redis.call('XINFO', 'GROUPS', stream)) do
     local said = {}
     for i = 1, #info, 2 do said[info[i]] = info[i + 1] end
     local id = said['last-delivered-id']
     if not read or after(read, id) then read, lag, group = id, said['lag'], said['name'] end
   end
-  -- If the slowest group's lag is known (Redis 7), it may show that all of them were read: to read them here takes
-  -- longer than to add a batch.
-  if not (read and lag and over <= length - lag) then
-    victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
-    -- The last one is the newest: if any is unread, it is. Without a group, all count as unread.
-    local newest = victims[#victims][1]
-    local unread = not read or after(newest, read)
-    local own = unread and own_first and not after(own_first, newest) and not (read and not after(own_last, read))
-    -- guard: own-slot-kept
-    if own or (policy == 'hold' and unread) then
-      -- Redis' lag counts entries, too, that were trimmed before the group read them.
-      local behind = length
-      for _, victim in ipairs(victims) do
-        if not read or after(victim[1], read) then break end
-        behind = behind - 1
-      end
-      return {'full', over, group or '', behind, own and 1 or 0}
+end
+-- Nothing is left to protect of a slot that was read whole: what it adds now begins anew, behind the others' entries.
+if own_last and read and not after(own_last, read) then own_first, own_last = nil, nil end
+
+-- If the slowest group's lag is known (Redis 7), it may show that all of them were read: to read them here takes
+-- longer than to add a batch.
+if length > 0 and over > 0 and not (read and lag and over <= length - lag) then
+  victims = redis.call('XRANGE', stream, '-', '+', 'COUNT', over)
+  -- The last one is the newest: if any is unread, it is. Without a group, all count as unread.
+  local newest = victims[#victims][1]
+  local unread = not read or after(newest, read)
+  local own = unread and own_first and not after(own_first, newest)
+  -- guard: own-slot-kept
+  if own or (policy == 'hold' and unread) then
+    -- Redis' lag counts entries, too, that were trimmed before the group read them.
+    local behind = length
+    for _, victim in ipairs(victims) do
+      if not read or after(victim[1], read) then break end
+      behind = behind - 1
     end
+    return {'full', over, group or '', behind, own and 1 or 0}
   end
 end
 
@@ -137,7 +143,7 @@ if added > 0 then
   redis.call('HSET', fence, 'to:' .. run, to, unpack(had))
   redis.call('HSETNX', fence, 'from:' .. run, from)
   redis.call('HSET', mark, unpack(had))
-  -- Where others' entries lie between them, these count as the slot's, too, until the first ones are gone.
+  -- Others' entries that lie between them count as the slot's, too, until its last one is read or gone.
   redis.call('HSET', slots, slot, (own_first or from) .. ' ' .. to)
 end
 if failure then return failure end
