@@ -4,6 +4,7 @@ import { failure, type Options, read } from './static-list/lists.js'
 
 const bern = { name: 'Bern', lat: 46.9, lon: 7.4 }
 const oslo = { name: 'Oslo', lat: 59.9, lon: 10.7 }
+const point = { lat: 46.9, lon: 7.4 }
 const cities = { bern, oslo }
 
 describe.each(['list.json', 'list.yaml'])('%s', (file) => {
@@ -43,6 +44,11 @@ describe.each(['list.json', 'list.yaml'])('%s', (file) => {
     [{ data: { places: [] }, query: { ...bern, radius: 10 } }],
     [{ places: [], errors: [], messages: [] }],
     [{ places: [], meta: { page: {}, limits: { most: 10 } } }],
+    [{ places: [], bounds: { ne: point, sw: point } }],
+    [{ places: [], area: { northeast: bern, southwest: oslo } }],
+    [{ places: [], query: { center: point } }],
+    [{ places: [], map: { home: point } }],
+    [{ places: [], defaults: { home: bern } }],
   ])('%j: there is none', async (document) => {
     expect(await citiesOf(document)).toEqual([])
   })
@@ -64,7 +70,41 @@ describe.each(['list.json', 'list.yaml'])('%s', (file) => {
   })
 })
 
-describe('YAML, which is searched two levels deep', () => {
+describe('YAML, whose outermost keys come first', () => {
+  const from = (document: object) => read('list.yaml', JSON.stringify(document))
+
+  test.each<[beside: object]>([[{ meta: { near: [oslo] } }], [{ station: { sensors: [{ id: 1 }] } }]])(
+    'a place with %j is a single place',
+    async (beside) => {
+      expect((await from({ ...bern, ...beside })).locations).toMatchObject([{ city: 'Bern' }])
+    },
+  )
+
+  test.each<[beside: object]>([
+    [{ config: { hooks: [{ run: 'x' }] } }],
+    [{ area: { polygon: [point, point] } }],
+    [{ query: { near: [bern] } }],
+    [{ meta: { warnings: [{ text: 'slow' }] } }],
+  ])('an empty list beside %j is empty', async (beside) => {
+    expect((await from({ places: [], ...beside })).locations).toEqual([])
+  })
+
+  test('a list of places called warnings comes before what is deeper', async () => {
+    const { locations } = await from({ warnings: [bern], meta: { sources: [{ id: 1 }] } })
+    expect(locations).toMatchObject([{ city: 'Bern' }])
+    expect((await from({ places: [bern], links: [oslo] })).locations).toMatchObject([{ city: 'Bern' }])
+    await expect(from({ places: [bern], warnings: [oslo] })).rejects.toThrow(/more than one list/)
+  })
+
+  test.each<[document: object]>([
+    [{ places: [], warnings: [{ text: 'half of it failed' }] }],
+    [{ data: { places: [] }, messages: [{ text: 'shard down' }] }],
+  ])('%j: what is said in place of places is told', async (document) => {
+    const error = await failure(from(document))
+    expect(error.message).toMatch(/has an empty list, [\w.]+, and says something in (warnings|messages)/)
+    expect(error.hint).toMatch(/set source.items to (data\.)?places\.$/)
+  })
+
   test.each([{ warnings: [] }, { excluded: [] }, {}])('beside %j', async (beside) => {
     const document = JSON.stringify({ ...beside, data: { places: { nodes: [bern] } } })
     expect((await failure(read('list.yaml', document))).hint).toBe('Set source.items to data.places.nodes.')

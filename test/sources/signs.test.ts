@@ -100,6 +100,10 @@ test.each([{ totalStations: 12 }, { stations_aggregate: { aggregate: { count: 12
   },
 )
 
+test.each(['network', 'city', 'address'])('the items of one %s are not those that a count of it counts', (name) => {
+  expect(partIn({ [name]: { items: list, [`${name}Count`]: 12 } }, 5, `${name}.items`)).toBeUndefined()
+})
+
 test('a list under a name of paging gives no other name a meaning', () => {
   expect(partIn({ page: list, page_number: 1, pageTitle: 'x' }, 5, 'page')).toBeUndefined()
 })

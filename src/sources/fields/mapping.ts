@@ -120,6 +120,13 @@ export class Mapping {
     })
   }
 
+  /** Whether it has a name as well, without which a place is rejected. */
+  seemsNamed(record: Readonly<Record<string, unknown>>): boolean {
+    const { names, values } = this.#paths(record)
+    const { meanings } = meaningsOf(names, this.#terms.thing, this.#options.fields)
+    return this.seemsPlace(record) && !isAbsent(values[meanings.indexOf('city')])
+  }
+
   /** Gathers what is logged once for the list. */
   count(records: readonly (Location | Malformed)[]): void {
     this.#notes.count(records)

@@ -3,11 +3,11 @@ import type { Document, Node, Scalar, YAMLMap } from 'yaml'
 import { toError } from '../../errors/index.js'
 import { Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
-import { isTree, type Tree } from '../../tasks/json/tree.js'
+import { isTree } from '../../tasks/json/tree.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { JsonOptions } from './json/index.js'
-import { mustBeEmpty, noList, theOne } from './json/outline.js'
-import { elsewhere, entriesIn, layoutOf, listsIn } from './layout.js'
+import { noList, theOne } from './json/outline.js'
+import { entriesIn, type Fail, hintTo, mustBeEmpty, outermostIn } from './layout.js'
 import { checkProjection, mustBeWhole, RecordReader } from './record.js'
 import { damaged, misread, Placed, type Records, type TextList, titleOf } from './records.js'
 import { exactScalars } from './scalars.js'
@@ -212,25 +212,20 @@ function inMap(
 ): readonly Item[] {
   const whole: Item = { ...itemOf(contents), line: undefined }
   if (!isOne || !isTree(value)) return [whole]
-  const isPlace = (record: Tree): boolean => mapping.seemsPlace(record)
   const layout = given.layout === 'rows' ? 'rows' : 'records'
   const path = theOne(
-    listsIn(value, layout, isPlace).map(({ at }) => at),
+    outermostIn(value, layout, mapping).map(({ at }) => at),
     list.name,
   )
-  if (path === undefined && isPlace(value)) return [whole]
+  if (path === undefined && mapping.seemsPlace(value)) return [whole]
   const node = path === undefined ? undefined : nodeAt(contents, path, yaml)
   if (path !== undefined && yaml.isSeq(node)) {
-    if (node.items.length === 0) mustBeEmpty(path, elsewhere(value, isPlace), list.name)
+    const fail: Fail = (what, hint) => damaged(list.name, what, hint)
+    if (node.items.length === 0) mustBeEmpty(value, path, mapping, fail)
     mustBeWhole(value, node.items.length, { list: list.name, path }, given)
     return node.items.map((item) => itemOf(item))
   }
-  const seeming = layoutOf(value, isPlace)
-  throw damaged(
-    list.name,
-    "isn't a sequence, and holds no sequence of mappings",
-    elsewhere(value, isPlace) ?? (seeming ? `Set source.layout to ${seeming}.` : yamlHint),
-  )
+  throw damaged(list.name, "isn't a sequence, and holds no sequence of mappings", hintTo(value, mapping, yamlHint))
 }
 
 /** The node at `a.b`; a key that has the dot in itself wins, as in `memberAt`. */

@@ -54,10 +54,13 @@ export const membersOf = (json: unknown, list?: string): Member[] => [
 /** Any list's name, rather than its own: `stations` is that of `stations.nodes`. */
 const generic = /^(nodes|edges|items|data|values|results?|records|rows|entries|list|response|query|payload|body)$/
 
-/** Finds the list's own name, in the plural and in the singular, at either end of another name. */
+/**
+ * Finds the list's own name, in the plural and in the singular, at either end of another name. The name above a
+ * generic one counts in the plural only: `cityCount` beside `city.items` is a number of cities.
+ */
 function ownNames(list: string): RegExp | undefined {
   const [last = '', above = ''] = list.split('.').map(nameOf).reverse()
-  const names = [last, ...(generic.test(last) && !generic.test(above) ? [above] : [])].filter(
+  const names = [last, ...(generic.test(last) && !generic.test(above) && /[^su]s$/.test(above) ? [above] : [])].filter(
     (name) => name.length >= 3 && !/page|next|more|last|total|count|cursor|token/.test(name),
   )
   if (names.length === 0) return undefined

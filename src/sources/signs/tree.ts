@@ -10,13 +10,13 @@ export interface Found {
 }
 
 /** The entries that fit: those of the outermost level that has any. */
-export function find(answer: unknown, fits: (value: unknown) => boolean, names = /^/, levels = 2): Found[] {
+export function find(answer: unknown, fits: (value: unknown, key: string) => boolean, levels = 2): Found[] {
   let level: { tree: Tree; prefix: string }[] = isTree(answer) ? [{ tree: answer, prefix: '' }] : []
   for (let depth = 0; depth < levels; depth++) {
     const entries = level.flatMap(({ tree, prefix }) =>
       Object.entries(tree).map(([key, value]) => ({ key, at: `${prefix}${key}`, value })),
     )
-    const found = entries.filter(({ key, value }) => names.test(key) && fits(value))
+    const found = entries.filter(({ key, value }) => fits(value, key))
     if (found.length > 0) return found
     level = entries.flatMap(({ at, value }) => (isTree(value) ? [{ tree: value, prefix: `${at}.` }] : []))
   }

@@ -142,6 +142,11 @@ describe('an empty list beside places', () => {
       'Set source.items to data.places.nodes.',
     ],
     [
+      { data: { places: [] }, messages: [{ severity: 'x', text: 'shard down' }] },
+      /empty list, data\.places, and says something in messages/,
+      'Look at messages. If the list is empty all the same, set source.items to data.places.',
+    ],
+    [
       { excluded: [], cities: Object.fromEntries(places.entries()) },
       /places elsewhere/,
       'Set source.layout to keyed, and source.items to cities.',
@@ -156,6 +161,9 @@ describe('an empty list beside places', () => {
     [{ errors: [], warnings: [], data: { places } }, 4],
     [{ messages: places, errors: [] }, 4],
     [{ places: [], query: { lat: 1, lon: 2, radius: 3 }, messages: [] }, 0],
+    [{ places: [], bounds: { ne: { lat: 1, lng: 2 }, sw: { lat: 0, lng: 1 } } }, 0],
+    [{ places: [], query: { center: { lat: 1, lon: 2 } } }, 0],
+    [{ warnings: places, meta: { sources: [{ id: 1 }] } }, 4],
   ])('%j', async (body, count) => {
     expect((await pageOf(body)).count).toBe(count)
   })

@@ -2,17 +2,17 @@
 import { toError } from '../../../errors/index.js'
 import { type Location, Malformed } from '../../../plugin.js'
 import { parsedOr, parseJson, parseTexts } from '../../../tasks/json/parse.js'
-import { isTree, type Tree } from '../../../tasks/json/tree.js'
+import { isTree } from '../../../tasks/json/tree.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { untilOtherHeader } from '../header.js'
-import { elsewhere } from '../layout.js'
+import { type Fail, mustBeEmpty } from '../layout.js'
 import { checkProjection, mustBeWhole, type RecordOptions, RecordReader } from '../record.js'
 import { damaged, maxRecord, misread, NoRecord, Placed, type Records, type TextList, titleOf } from '../records.js'
 import { dialectOf } from '../signature.js'
 import { joined, merged, refuse } from '../text.js'
 import { asWritten, oddNumbers } from '../written.js'
 import { type Element, Elements } from './elements.js'
-import { jsonHint, mustBeEmpty, noList, type Outline, onlyOne, outlineOf } from './outline.js'
+import { jsonHint, noList, type Outline, onlyOne, outlineOf } from './outline.js'
 import { Unstructured } from './walker.js'
 import { inColumns, noRecords, whole } from './whole.js'
 
@@ -34,10 +34,11 @@ export async function* readJson(list: TextList, given: JsonOptions, mapping: Map
   // A single place may contain an empty list.
   if (outline && (path === undefined || outline.arrays.get(path) === 'nothing')) {
     const document = await whole(list, maxRecord)
-    const isPlace = (record: Tree): boolean => mapping.seemsPlace(record)
-    if (isTree(document) && isPlace(document)) return yield onePlace(reader.read({ value: document, key: undefined }))
-    if (path === undefined) throw noRecords(document, outline, list.name, isPlace)
-    if (given.items === undefined) mustBeEmpty(path, elsewhere(document, isPlace), list.name)
+    if (isTree(document) && mapping.seemsPlace(document))
+      return yield onePlace(reader.read({ value: document, key: undefined }))
+    if (path === undefined) throw noRecords(document, outline, list.name, mapping)
+    const fail: Fail = (what, hint) => damaged(list.name, what, hint)
+    if (given.items === undefined) mustBeEmpty(document, path, mapping, fail)
   }
   yield* elements(list, given, { reader, title, path, text: first.text })
 }

@@ -99,11 +99,6 @@ export function theOne(paths: readonly string[], list: string): string | undefin
   return paths[0]
 }
 
-/** Throws if a list is empty, and there are places elsewhere. */
-export function mustBeEmpty(path: string, elsewhere: string | undefined, list: string): void {
-  if (elsewhere !== undefined) throw damaged(list, `has an empty list, ${path}, and places elsewhere`, elsewhere)
-}
-
 export function noList(items: string, found: Iterable<string>, list: string): ConfigurationError {
   const names = [...found].filter((name) => name !== '')
   const near = nearest(items, names)

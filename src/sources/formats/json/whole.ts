@@ -3,8 +3,9 @@ import { toError } from '../../../errors/index.js'
 import { Malformed } from '../../../plugin.js'
 import { parseJson } from '../../../tasks/json/parse.js'
 import { isTree } from '../../../tasks/json/tree.js'
+import type { Mapping } from '../../fields/mapping.js'
 import { refusalIn } from '../../signs/refusal.js'
-import { elsewhere, entriesIn, type IsPlace, layoutOf } from '../layout.js'
+import { entriesIn, hintTo } from '../layout.js'
 import { mustBeWhole, type RecordReader } from '../record.js'
 import { damaged, type Records, type TextList } from '../records.js'
 import type { JsonOptions } from './index.js'
@@ -14,19 +15,12 @@ import { jsonHint, type Outline } from './outline.js'
 const maxColumns = 64 * 1024 * 1024
 
 /** The error for an object without a list, with the option that would read it, if any. */
-export function noRecords(document: unknown, { arrays }: Outline, list: string, isPlace: IsPlace): Error {
+export function noRecords(document: unknown, { arrays }: Outline, list: string, mapping: Mapping): Error {
   const refusal = refusalIn(document)
   if (refusal) return damaged(list, `holds no array of objects, but an error: ${refusal.said}`, 'Fetch it again.')
-  const layout = layoutOf(document, isPlace)
   const rows = [...arrays].flatMap(([path, held]) => (held === 'arrays' ? [path] : []))
-  const hint =
-    elsewhere(document, isPlace) ??
-    (layout
-      ? `Set source.layout to ${layout}.`
-      : rows.length > 0
-        ? `Set source.layout to rows, and source.items to ${rows.join(' or ')}.`
-        : jsonHint)
-  return damaged(list, "isn't an array, and holds no array of objects", hint)
+  const otherwise = rows.length > 0 ? `Set source.layout to rows, and source.items to ${rows.join(' or ')}.` : jsonHint
+  return damaged(list, "isn't an array, and holds no array of objects", hintTo(document, mapping, otherwise))
 }
 
 /** The records of a list in columns, at `items` or as a whole. */

@@ -6,7 +6,7 @@ import { isTree } from '../../../tasks/json/tree.js'
 import type { Mapping } from '../../fields/mapping.js'
 import { projected } from '../../fields/projection.js'
 import { readCsv } from '../../formats/csv/index.js'
-import { type Entry, elsewhere, entriesIn, layoutOf, listsIn } from '../../formats/layout.js'
+import { type Entry, entriesIn, hintTo, listsIn, mustBeEmpty } from '../../formats/layout.js'
 import { readNdjson } from '../../formats/ndjson.js'
 import { checkProjection, RecordReader } from '../../formats/record.js'
 import { brokenIn, Placed, type Records, type TextList } from '../../formats/records.js'
@@ -282,9 +282,8 @@ export class Reader {
   #listPath(json: unknown, layout: 'records' | 'rows', wrong: Wrong): string | undefined {
     const isGeoJson = isTree(json) && json['type'] === 'FeatureCollection' && Array.isArray(json['features'])
     if (isGeoJson && layout === 'records') return 'features'
-    const list = only('items', listsIn(json, layout, this.#isPlace), wrong)
-    const hint = Array.isArray(list?.value) && list.value.length === 0 ? elsewhere(json, this.#isPlace) : undefined
-    if (hint) throw wrong(`has an empty list, ${list?.at ?? ''}, and places elsewhere`, hint)
+    const list = only('items', listsIn(json, layout, this.#mapping), wrong)
+    if (Array.isArray(list?.value) && list.value.length === 0) mustBeEmpty(json, list.at, this.#mapping, wrong)
     return list?.at
   }
 
@@ -294,13 +293,10 @@ export class Reader {
   #onlyOne(json: unknown, wrong: Wrong): Entry[] {
     if (this.#isPlace(json)) return [{ value: json, key: undefined }]
     const hint = (): string => {
-      const [place, ...others] = find(json, this.#isPlace, undefined, deepest)
+      const [place, ...others] = find(json, this.#isPlace, deepest)
       if (place?.at.includes('.') && others.length === 0)
         return `If ${place.at} is the only place of the list, name it in source.items.`
-      const inside = elsewhere(json, this.#isPlace)
-      if (inside) return inside
-      const layout = layoutOf(json, this.#isPlace)
-      return layout ? `Set source.layout to ${layout}.` : 'Name where the items are in source.items.'
+      return hintTo(json, this.#mapping, 'Name where the items are in source.items.')
     }
     throw wrong(`has no list of objects; ${whatIsThere(json)}`, hint())
   }

@@ -43,7 +43,13 @@ function linkIn(json: unknown, { headers, url }: Answer, path: string | undefine
 
 const inBody = (json: unknown, type: 'cursor' | 'link', wrong: Wrong): string | undefined => {
   const fits = (value: unknown): boolean => leadsOn(value) && (type === 'cursor' ? !isLink(value) : !isNumber(value))
-  return nextOf(only('next', find(json, fits, nextNames[type], deepest), wrong)?.value)
+  return nextOf(
+    only(
+      'next',
+      find(json, (value, key) => nextNames[type].test(key) && fits(value), deepest),
+      wrong,
+    )?.value,
+  )
 }
 
 const leadsOn = (value: unknown): boolean => nextOf(value) !== undefined
@@ -75,7 +81,7 @@ function absolute(link: string | undefined, base: URL, wrong: Wrong): string | u
 
 /** The link with the relation `next` in a list of links; of several, the one to JSON. */
 function relatedNext(json: unknown, wrong: Wrong): Link | undefined {
-  const lists = find(json, (value) => linksIn(value).length > 0, /^_?links?$/i)
+  const lists = find(json, (value, key) => /^_?links?$/i.test(key) && linksIn(value).length > 0)
   const found = lists.flatMap(({ value }) => linksIn(value)).filter(leadsToNext)
   const [next, ...others] = found.length > 1 ? found.filter(({ type }) => /json/i.test(type)) : found
   if (next && others.some(({ href }) => href !== next.href))
