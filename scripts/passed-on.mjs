@@ -20,6 +20,8 @@ export const passedOn = {
     'Expected an integer but received: …',
     '… cannot also be provided when using …',
   ],
+  // One of owm's flags.
+  'src/cli/actions/init/init.ts `--${flag} is empty.`': ['--… is empty.'],
   // zod's words about a value.
   "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`":
     wrong,

@@ -117,3 +117,11 @@ describe('exit 78: configuration', () => {
     expect(json).toMatchObject(shapes.produce)
   })
 })
+
+it('without any configuration nothing is guessed: 78, and owm init is named', async () => {
+  const cwd = await temporaryFolder()
+  const { code, stdout, stderr } = await owm(['produce'], { cwd })
+  expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
+  expect(stderr).toContain('owm init')
+  expect(await readdir(cwd)).toEqual([])
+})

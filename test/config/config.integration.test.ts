@@ -394,11 +394,3 @@ it("a plugin's path starts there too", async () => {
   const { json } = await dryRun(['--config', 'etc/owm.yaml'], { cwd: folder })
   expect(json.tasks).toMatchObject([{ city: 'Mine' }])
 })
-
-it('without any configuration nothing is guessed: 78, and owm init is named', async () => {
-  const cwd = await temporaryFolder()
-  const { code, stdout, stderr } = await owm(['produce'], { cwd })
-  expect({ code, stdout }).toEqual({ code: 78, stdout: '' })
-  expect(stderr).toContain('owm init')
-  expect(await readdir(cwd)).toEqual([])
-})

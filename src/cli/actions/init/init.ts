@@ -67,8 +67,12 @@ export async function init(
   around: Surroundings,
 ): Promise<Done<InitResult>> {
   const { path, schema } = result
-  const empty = (['list', 'table', 'to', 'every', 'ping'] as const).find((flag) => given[flag]?.trim() === '')
-  if (empty !== undefined) throw emptyAnswer(empty)
+  // At a terminal it stands for what the question offers; in a script it is a variable that isn't set.
+  for (const flag of ['list', 'table', 'to', 'every', 'ping'] as const)
+    if (given[flag]?.trim() === '')
+      throw new UsageError(`--${flag} is empty.`, {
+        hint: 'Is a variable not set? Leave the flag out for what owm would write.',
+      })
   await mustBeSafe([path, schema], around.trustFolder)
   if (await statIfThere(path)) throw alreadyThere(path)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
@@ -140,10 +144,6 @@ interface Discovered {
   /** Whether another outbox delivers to the same sink. */
   isShared?: boolean
 }
-
-/** At a terminal it stands for what the question offers; in a script it is a variable that isn't set. */
-const emptyAnswer = (flag: string): UsageError =>
-  new UsageError(`--${flag} is empty.`, { hint: 'Is a variable not set? Leave the flag out for what owm would write.' })
 
 const noTimes = (): UsageError =>
   new UsageError('--catch-up goes with a schedule, and there is to be none.', {

@@ -92,7 +92,7 @@ if length > 0 and (over > 0 or is_behind) then
     if not read or after(read, id) then read, lag, group = id, said['lag'], said['name'] end
   end
 end
--- Nothing is left to protect of a slot that was read whole: what it adds now begins anew, behind the others' entries.
+-- Nothing is left to protect of a slot that was read whole: what it adds now begins again, behind the others' entries.
 if own_last and read and not after(own_last, read) then own_first, own_last = nil, nil end
 
 -- If the slowest group's lag is known (Redis 7), it may show that all of them were read: to read them here takes
