@@ -32,7 +32,7 @@ const parts: readonly (readonly [members: object, says: RegExp])[] = [
   [{ status: 'error', message: 'quota' }, /an error: error: quota/],
   [{ success: false }, /an error: success is false/],
   [{ timed_out: true, _shards: { failed: 2 } }, /an error: timed_out is true/],
-  [{ error: { code: 500, message: 'upstream' } }, /an error: upstream/],
+  [{ error: { code: 500, message: 'upstream' } }, /an error: 500: upstream/],
   [{ _shards: { total: 5, successful: 3, failed: 2 } }, /an error: 2 have failed/],
   [{ '@iot.count': 500, '@iot.nextLink': '/Locations?$skip=2' }, /goes on at \/Locations/],
   [{ __next: '/places?$skip=2' }, /goes on at \/places/],
@@ -111,14 +111,14 @@ test('what a part has is delivered, and that it is one is no success', async () 
 test('an error without any list is told as one', async () => {
   const answers = ['{"status":"OVER_QUERY_LIMIT","results":[]}', '{"error":{"code":500,"message":"OVER_QUERY_LIMIT"}}']
   for (const text of answers)
-    expect((await failure(read('list.json', text))).message).toMatch(/an error: OVER_QUERY_LIMIT/)
+    expect((await failure(read('list.json', text))).message).toMatch(/an error: (500: )?OVER_QUERY_LIMIT/)
 })
 
 describe('a list in which a program broke off', () => {
   const csv = 'name,lat,lon\nBern,46.9,7.4\nBasel,47.5,7.6\n'
   const ndjson = places.map((place) => `${JSON.stringify(place)}\n`).join('')
   test.each<[string, string, RegExp]>([
-    ['list.ndjson', `${ndjson}{"error":{"code":500,"message":"upstream"}}\n`, /ends in an error: upstream/],
+    ['list.ndjson', `${ndjson}{"error":{"code":500,"message":"upstream"}}\n`, /ends in an error: 500: upstream/],
     ['list.ndjson', `${ndjson}Traceback (most recent call last):\n`, /ends in an error: Traceback/],
     ['list.json', `[${ndjson.trim().replace('\n', ',')},{"status":"error","message":"quota"}]`, /an error: .*quota/],
     ['list.csv', `${csv}ERROR: canceling statement due to statement timeout\n`, /ends in an error: ERROR: cancel/],
