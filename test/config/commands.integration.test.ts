@@ -192,6 +192,7 @@ describe('owm config check', () => {
     const cwd = await folderWith({
       source: { use: 'simulated-db', failureRate: 1 },
       sink: { use: 'redis-stream', url: 'redis://127.0.0.1:1' },
+      outbox: { path: './outbox.db' },
     })
     const started = Date.now()
     const { code, json } = await owmJson<Checked>(['config', 'check', '--connect'], { cwd, timeout: 30_000 })

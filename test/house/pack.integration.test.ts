@@ -52,7 +52,8 @@ afterAll(() => rm(folder, { recursive: true, force: true }))
 it("says what to do where npm didn't run sqlite3's install script: npm 11 and newer need telling", async () => {
   const cwd = await userFolder('without')
   const [sink, hook] = [{ use: 'jsonl', path: './tasks.jsonl' }, { command: ['touch', 'told'] }]
-  const config = { source: { use: 'simulated-db' }, sink, notify: { on: { failure: [hook] } } }
+  const outbox = { path: './outbox.db' }
+  const config = { source: { use: 'simulated-db' }, sink, outbox, notify: { on: { failure: [hook] } } }
   await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(config))
   const failed: unknown = await runAsUser(owm, ['produce'], cwd).catch((error) => error)
   expect(failed).toMatchObject({ code: 78, stdout: '', stderr: expect.stringMatching(/--allow-scripts=sqlite3/) })
