@@ -107,7 +107,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['output-no-stream', never, 'sinks/jsonl.integration', 'standard stream'],
   ['output-own', '', 'sinks/strangers.integration', ''],
   ['served-elsewhere-told', '', 'outbox/another-sink.integration', ''],
-  ['own-slot-gone', '', 'faults/protocol/bound', 'the stream is deleted: delivered again'],
+  ['own-slot-gone', 'return from', 'faults/protocol/bound', 'the stream is deleted: delivered again'],
   [
     'own-slot-kept',
     (guard) => guard.replace('own or ', ''),

@@ -59,6 +59,12 @@ end
 
 local length = seen.length
 
+-- Whether anything between two entries may be left in the stream.
+local function is_there(from, to)
+  -- guard: own-slot-gone
+  return from and not after(seen.first, to) and not after(from, seen.last)
+end
+
 -- This slot's entries lie between these two, perhaps among others; nil if none of them is left.
 local function own_entries()
   if length == 0 then return nil end
@@ -68,15 +74,13 @@ local function own_entries()
     from = not after(seen.first, from) and from
     to = seen.last
   end
-  if from and after(seen.first, to) then from = nil end
+  if not is_there(from, to) then from = nil end
   -- The fence knows at least this run's: that key may have been deleted, and an older owm adds without moving its 'to'.
   local of_run = redis.call('HMGET', fence, 'from:' .. run, 'to:' .. run)
   if of_run[1] and (not from or (of_run[2] and after(of_run[2], to))) then
     from, to = from or of_run[1], of_run[2] or seen.last
   end
-  -- guard: own-slot-gone
-  if not from or after(seen.first, to) or after(from, seen.last) then return nil end
-  return from, to
+  if is_there(from, to) then return from, to end
 end
 local own_first, own_last = own_entries()
 
