@@ -33,7 +33,7 @@ export function post(address: string, { body, type, signal }: PostOptions): Prom
     ...(credentials === ':' ? {} : { authorization: `Basic ${Buffer.from(credentials).toString('base64')}` }),
   }
   return new Promise((resolve, reject) => {
-    // Not imported: for an import Node 24 reads all names that a module has, one of which loads its client of 40 ms.
+    // Not imported: Node 24 would read every name of the module, and one of them loads a client, which takes 40 ms.
     const { request: send } = process.getBuiltinModule(url.protocol === 'https:' ? 'node:https' : 'node:http')
     // No keep-alive agent: owm exits afterwards.
     const request = send(url, { method: 'POST', agent: false, headers, signal }, (response) => {

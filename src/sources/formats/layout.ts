@@ -56,6 +56,9 @@ function repeatedValues({ values }: RepeatedKey): [index: string, value: Repeate
 
 /** Names of what a server says beside its list of places. */
 const said = /^(errors|warnings|messages|notices)$/i
+/** Whether a path names links, which aren't the list of places. */
+export const isLinks = (path: string): boolean => /(^|\.)_?links$/i.test(path)
+
 /** All other names but those of links. */
 export const ownNames = /^(?!(_?links|errors|warnings|messages|notices)$)/i
 
@@ -70,7 +73,7 @@ export function listsIn(document: unknown, layout: Layout, mapping: Mapping, lev
     (value, key) => isFull(value, layout) && (ownNames.test(key) || holds(value, isPlace)),
     levels,
   )
-  const others = full.filter(({ at }) => !/(^|\.)_?links$/i.test(at))
+  const others = full.filter(({ at }) => !isLinks(at))
   if (others.length > 0) return others
   return full.length > 0 || isPlace(document)
     ? full

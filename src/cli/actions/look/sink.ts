@@ -1,5 +1,6 @@
 /** The sink, read-only. */
 import type { Loaded } from '../../../config/load.js'
+import type { SinkDeps } from '../../../pipeline/parts.js'
 import type { Sink } from '../../../plugin.js'
 import { type Surroundings, sinkOf } from '../../compose.js'
 import { plural } from '../../format.js'
@@ -10,10 +11,15 @@ export async function withSink<T>(
   around: Surroundings,
   use: (sink: Sink, name: string) => Promise<T>,
 ): Promise<T> {
-  const { name, open } = await sinkOf(loaded, around, true)
+  const deps = await sinkOf(loaded, around, true)
+  return whenOpen(deps, (sink) => use(sink, deps.name))
+}
+
+/** Closes the sink afterwards. */
+export async function whenOpen<T>({ open }: Pick<SinkDeps, 'open'>, use: (sink: Sink) => Promise<T>): Promise<T> {
   const sink = await open()
   try {
-    return await use(sink, name)
+    return await use(sink)
   } finally {
     await sink.close?.()
   }

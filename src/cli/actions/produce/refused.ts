@@ -3,11 +3,11 @@ import { isSharded } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import type { ConfigurationError } from '../../../errors/index.js'
 import { owedElsewhere, slotAndSinksIn } from '../../../outbox/inspect/ledger/owed.js'
-import type { SinkDeps } from '../../../pipeline/parts.js'
 import { elsewhere } from '../../../pipeline/slots/served-before.js'
 import type { Sink } from '../../../plugin.js'
 import { type Surroundings, sinkOf } from '../../compose.js'
 import { ownerOf } from '../../owner.js'
+import { whenOpen } from '../look/sink.js'
 
 interface Asked {
   readonly slot: string
@@ -55,13 +55,4 @@ export async function servedElsewhere(
   const seen = await slotAndSinksIn(settings.outbox.path, slot)
   const asked = { slot, own: shard, isSharded: isSharded(settings), ...seen }
   return elsewhere(asked, { address: async () => address, receipts })
-}
-
-async function whenOpen<T>({ open }: SinkDeps, ask: (sink: Sink) => Promise<T>): Promise<T> {
-  const sink = await open()
-  try {
-    return await ask(sink)
-  } finally {
-    await sink.close?.()
-  }
 }

@@ -152,7 +152,7 @@ if added > 0 then
 end
 if failure then return failure end
 
--- Slots whose last entry was trimmed have nothing left to protect. (Of an older owm: whose first one was.)
+-- Slots whose last entry was trimmed have nothing left to protect. (An older owm noted the first one alone.)
 if redis.call('HLEN', slots) > 100 then
   local oldest = redis.call('XRANGE', stream, '-', '+', 'COUNT', 1)[1][1]
   local all = redis.call('HGETALL', slots)

@@ -1,7 +1,7 @@
 /** What a JSON object holds, to find the list in it. */
 import type { ConfigurationError } from '../../../errors/index.js'
 import { nearest } from '../../../errors/suggest.js'
-import { ownNames } from '../layout.js'
+import { isLinks, ownNames } from '../layout.js'
 import { damaged, type TextList } from '../records.js'
 import { Unstructured, Walker } from './walker.js'
 
@@ -87,7 +87,7 @@ export function onlyOne(
 ): string | undefined {
   const paths = (wanted: Held): string[] => [...found].flatMap(([path, each]) => (each === wanted ? [path] : []))
   const isOwn = (path: string): boolean => ownNames.test(path.replace(/.*\./, ''))
-  const full = paths(held).filter((path) => !/(^|\.)_?links$/i.test(path))
+  const full = paths(held).filter((path) => !isLinks(path))
   const candidates = [full.filter(isOwn), full, paths('nothing').filter(isOwn)]
   return theOne(candidates.find((each) => each.length > 0) ?? [], list)
 }
