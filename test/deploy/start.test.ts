@@ -7,17 +7,20 @@ import { timetable } from '../../src/schedule/timetable.js'
 
 const now = Date.parse('2026-11-28T00:00:00Z')
 
-const zones = ['America/Nuuk', 'Antarctica/Troll', 'Australia/Lord_Howe', 'Africa/Cairo', 'Europe/Berlin', 'Asia/Tokyo']
+const dayMs = 86_400_000
+const zones = ['America/Nuuk', 'Antarctica/Troll', 'Australia/Lord_Howe', 'Africa/Cairo', 'Europe/Berlin']
 
 describe.each(zones)('in %s', (timezone) => {
   const format = new Intl.DateTimeFormat('sv', { timeZone: timezone, timeStyle: 'short' })
+  const days = Array.from({ length: 366 }, (_, day) => now + day * dayMs)
+  const changes = days.filter((day) => format.format(day) !== format.format(day + dayMs))
 
   it('a scheduled time that the clocks skip has a start, an hour later at most', () => {
     for (const [hour, minute] of [0, 1, 2, 3, 23].flatMap((one) => [[one, 0] as const, [one, 30] as const])) {
       const schedule = { cron: `${minute} ${hour} * * *`, timezone }
       const starts = startTimes(schedule, now).hours.map((one) => [one, minute].map(twoDigits).join(':'))
-      const times = [...timetable(schedule).between(now, now + 366 * 86_400_000)]
-      expect(times).toHaveLength(366)
+      const times = changes.flatMap((day) => [...timetable(schedule).between(day - dayMs, day + 2 * dayMs)])
+      expect(times).toHaveLength(2 * 3)
       for (const time of times.filter((one) => format.format(one) !== [hour, minute].map(twoDigits).join(':'))) {
         const hourBehind = Array.from({ length: 61 }, (_, minutes) => format.format(time + minutes * 60_000))
         expect(
