@@ -2,8 +2,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { moves, runStates } from '../../src/outbox/runs/run-states.js'
 import { entities } from '../../src/outbox/sqlite/entities.js'
-import { moves, runStates } from '../../src/outbox/sqlite/run-states.js'
 
 const page = readFileSync(join(import.meta.dirname, '..', '..', 'docs', 'protocol.md'), 'utf8')
 

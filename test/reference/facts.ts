@@ -1,6 +1,6 @@
 /** The outbox's file, by our own SQL. */
 import assert from 'node:assert/strict'
-import type { RunState } from '../../src/outbox/sqlite/run-states.js'
+import type { RunState } from '../../src/outbox/runs/run-states.js'
 import { type RunFacts as Counted, openDatabase } from '../support/contents.js'
 
 export interface RunFacts extends Counted {

@@ -2,10 +2,10 @@
 import { And, type EntityManager, In, LessThan, LessThanOrEqual, MoreThan, Not } from 'typeorm'
 import { sumOf } from '../../lists.js'
 import { tasksKept } from '../runs/kept.js'
+import { readingStates } from '../runs/run-states.js'
 import { currentOf } from '../runs/whole-slots.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { type BatchRow, batches, deadTasks, runs } from '../sqlite/entities.js'
-import { readingStates } from '../sqlite/run-states.js'
 
 /** Milliseconds: lost tasks of older runs aren't delivered again, such as a weekend's past hours. */
 export const redeliverableMs = 86_400_000

@@ -1,8 +1,8 @@
 /** The tasks of unfinished runs. */
 import { type EntityManager, In } from 'typeorm'
+import { unfinishedStates } from '../runs/run-states.js'
 import type { Database } from '../sqlite/database.js'
 import { batches, runs } from '../sqlite/entities.js'
-import { unfinishedStates } from '../sqlite/run-states.js'
 import type { OutboxState } from '../state.js'
 
 /** The `seq` before the first task of an unfinished run: a run isn't done until the sink has all of it. */

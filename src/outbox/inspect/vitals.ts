@@ -1,8 +1,8 @@
 /** The figures of an outbox for metrics. Reads only. */
 import { In, MoreThanOrEqual } from 'typeorm'
 import { labelOfShard, shardOf } from '../../tasks/shard.js'
+import { unfinishedStates } from '../runs/run-states.js'
 import { deadTasks, gaps, runs } from '../sqlite/entities.js'
-import { unfinishedStates } from '../sqlite/run-states.js'
 import { has } from '../sqlite/since.js'
 import { deadIn, oldestPendingIn, ownerIn, pendingIn, type Short, shortOf } from './totals.js'
 import { read, type View } from './view.js'

@@ -9,9 +9,9 @@
 import { type EntityManager, In, LessThan, MoreThan } from 'typeorm'
 import { beginningWith, endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, runs, suspects } from '../sqlite/entities.js'
-import { closed, type RunState, unfinishedStates } from '../sqlite/run-states.js'
 import { passOver } from '../sqlite/statements.js'
 import { positionIn } from '../state.js'
+import { closed, type RunState, unfinishedStates } from './run-states.js'
 
 export type DiscardFilter =
   /** Those whose UUID begins so. */

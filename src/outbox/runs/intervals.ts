@@ -7,12 +7,12 @@
  *     after the last interval       from that one's end, or from where missed runs right before it began
  *     in an interval, or at its end what a missed run, or a later one that hasn't begun to read, has of it; else none
  */
-import { type EntityManager, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
+import { type EntityManager, In, IsNull, LessThan, LessThanOrEqual, Not } from 'typeorm'
 import { isSameShard } from '../../tasks/shard.js'
 import { slotOf } from '../../tasks/slot.js'
-import { gaps, type RunRow, runs, states } from '../sqlite/entities.js'
-import { closed } from '../sqlite/run-states.js'
+import { gaps, type RunRow, runs, states, suspects } from '../sqlite/entities.js'
 import { stateIn } from '../state.js'
+import { closed } from './run-states.js'
 
 /** The rows that a start enters. Times are milliseconds since 1970. */
 export interface Planned {
@@ -109,4 +109,22 @@ export async function passOn(manager: EntityManager, id: number): Promise<boolea
   const { affected } = await manager.update(runs, next, { intervalFrom })
   if (affected) await manager.update(runs, { id }, { intervalFrom: null })
   return Boolean(affected)
+}
+
+/**
+ * Closes runs that stored nothing and whose slot is only the time of their start, except one; returns them, oldest
+ * first. The next start stands in for them: after ten starts without the source it isn't read ten times. Part of a
+ * transaction.
+ */
+export async function closeEmptyRuns(manager: EntityManager, now: number, except = 0): Promise<RunRow[]> {
+  // guard: empty-runs-closed
+  const empty = await manager.find(runs, {
+    where: { state: 'reading', persisted: 0, slotGiven: 0, id: Not(except) },
+    order: { id: 'ASC' },
+  })
+  const missed: RunRow[] = []
+  for (const run of empty) if (!(await manager.existsBy(suspects, { run: run.id }))) missed.push(run)
+  for (const { id } of missed) await passOn(manager, id)
+  await manager.update(runs, { id: In(missed.map(({ id }) => id)) }, closed('missed', now))
+  return missed
 }

@@ -1,7 +1,7 @@
 /** The newest run that read a source's list to its end, to compare the next list with. */
 import { type EntityManager, In, Not } from 'typeorm'
 import { type RunRow, runs } from '../sqlite/entities.js'
-import { readStates } from '../sqlite/run-states.js'
+import { readStates } from './run-states.js'
 
 /** Not a run that was given up for another one of its slot. (Runs of older versions have no `readAt`.) */
 // guard: whole-list-before

@@ -16,11 +16,11 @@ import { step } from '../../trace.js'
 import { cut, placed } from '../intake.js'
 import { beginningWith } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs, states } from '../sqlite/entities.js'
-import type { RunState } from '../sqlite/run-states.js'
 import { batchesFrom, passOver, storeBatches } from '../sqlite/statements.js'
 import { type OutboxState, positionIn } from '../state.js'
 import { noteTold } from './holder.js'
 import { isPutBack } from './kept.js'
+import type { RunState } from './run-states.js'
 import { currentOf } from './whole-slots.js'
 
 /** The runs whose UUID begins so, or those that count for a slot. */

@@ -7,7 +7,7 @@ import { shardNameIn, shardOf } from '../../tasks/shard.js'
 import { slotOf } from '../../tasks/slot.js'
 import { endingAfter } from '../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../sqlite/entities.js'
-import { readingStates } from '../sqlite/run-states.js'
+import { readingStates } from './run-states.js'
 
 export interface WholeSlot {
   /** Undefined if an older version of owm brought the slot without a sum of its ids. */

@@ -6,8 +6,8 @@
  * Columns keep the names of the first version; properties use today's words. Times are milliseconds since 1970.
  */
 import { EntitySchema } from 'typeorm'
+import type { RunState } from '../runs/run-states.js'
 import { isCadence, isNextSink, isNumbers, isTexts, json, jsonText, type NextSink, text } from './json.js'
-import type { RunState } from './run-states.js'
 
 /** The one row with the outbox's identity and how far it is delivered. */
 export interface StateRow {

@@ -1,9 +1,9 @@
 /** Runs as operators see them. */
 import { type EntityManager, type FindManyOptions, type FindOptionsWhere, IsNull, MoreThan, Not } from 'typeorm'
 import { isReading } from '../../runs/holder.js'
+import { type RunState, readingStates } from '../../runs/run-states.js'
 import { endingAfter, slotOrder } from '../../sqlite/criteria.js'
 import { batches, deadTasks, type RunRow, runs } from '../../sqlite/entities.js'
-import { type RunState, readingStates } from '../../sqlite/run-states.js'
 import { columnsOf } from '../../sqlite/since.js'
 import { withoutBytes } from '../../sqlite/trouble.js'
 import { positionIn } from '../../state.js'
