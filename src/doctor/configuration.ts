@@ -1,5 +1,5 @@
 /** The findings of `owm config check`, and the configuration for the other checks. */
-import { checkConfig, type Finding, type Parts, ScheduleTooSlow } from '../config/check/index.js'
+import { type ConfigParts, checkConfig, type Finding, ScheduleTooSlow } from '../config/check/index.js'
 import type { Loaded } from '../config/load.js'
 import { errorKindOf, isOwmError, withHint } from '../errors/index.js'
 import type { Diagnosis } from '../plugin.js'
@@ -18,7 +18,9 @@ interface Configured {
 export const codeFor = (what: 'source' | 'sink', error: unknown): Code =>
   ['configuration', 'input', 'usage'].includes(errorKindOf(error) ?? '') ? `${what}-options` : `${what}-answers`
 
-export async function configured(parts: Omit<Parts, 'lookAtOutbox' | 'mustBeOwed' | 'judge'>): Promise<Configured> {
+export async function configured(
+  parts: Omit<ConfigParts, 'lookAtOutbox' | 'mustBeOwed' | 'judge'>,
+): Promise<Configured> {
   let loaded: Loaded | undefined
   let without: readonly string[] = []
   const configure = async (sections: readonly string[]): Promise<Loaded> => {

@@ -1,5 +1,5 @@
 /** All checks of one pipeline. Read-only; a failing check doesn't hide the others. */
-import { type Parts as ConfigParts, once } from '../config/check/index.js'
+import { type ConfigParts, once } from '../config/check/index.js'
 import { sharedIds } from '../config/check/streams.js'
 import { isSharded, shardIn } from '../config/filters.js'
 import type { Loaded } from '../config/load.js'

@@ -21,7 +21,7 @@ import { taskIdOf } from '../tasks/id.js'
 import { step } from '../trace.js'
 import { Breakers } from './breakers.js'
 import { Acknowledgement } from './chain/acknowledge.js'
-import type { Met, Parts, Reconciled } from './chain/position.js'
+import type { Met, OutboxParts, Reconciled } from './chain/position.js'
 import { type MetPlain, reconcile, reconcilePosition } from './chain/reconcile.js'
 import { Sinks } from './chain/sinks.js'
 import { DeadLetters } from './dead-letters.js'
@@ -222,7 +222,7 @@ export class Outbox {
     return last && { seq: ackedSeq, taskId: taskIdOf(last.task), runId: last.runId }
   }
 
-  #parts(): Parts {
+  #parts(): OutboxParts {
     const { now } = this.#options
     return { database: this.#database, state: this.#state, queue: this.queue, sinks: this.sinks, now }
   }

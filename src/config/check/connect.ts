@@ -4,14 +4,14 @@ import type { FilterCounts } from '../../pipeline/input/filters/filters.js'
 import type { SinkDeps, SourceDeps } from '../../pipeline/parts.js'
 import type { Sink } from '../../plugin.js'
 import { plural } from '../../words.js'
-import type { Parts } from './index.js'
+import type { ConfigParts } from './index.js'
 
 export type CheckedSource = SourceDeps & { readonly filterCounts: FilterCounts | undefined }
 
 /** Reads the first batch. */
 export async function firstBatch(
   checked: CheckedSource,
-  judge: Parts['judge'],
+  judge: ConfigParts['judge'],
 ): Promise<{ words: string; isEmpty: boolean }> {
   const { open, filterCounts } = checked
   const source = await open()

@@ -21,7 +21,7 @@ import { ownOptions } from '../section.js'
 import { type CheckedSource, firstBatch, type SeenSink, trySink } from './connect.js'
 import { readable, usableOutbox, writableOutput } from './files.js'
 
-export interface Parts {
+export interface ConfigParts {
   /** @param without sections that are left out and not checked */
   configure(without: readonly string[]): Promise<Loaded>
   sourceOf(loaded: Loaded): Promise<CheckedSource>
@@ -53,7 +53,7 @@ export interface Finding {
  * @param connect also opens the source and reads its first batch, and has the sink try what a delivery needs
  * @param all goes on with the other sections if one has mistakes
  */
-export async function checkConfig(parts: Parts, connect: boolean, all = connect): Promise<Finding[]> {
+export async function checkConfig(parts: ConfigParts, connect: boolean, all = connect): Promise<Finding[]> {
   const findings: Finding[] = []
   const look: Look = async (about, work, words) => {
     try {
@@ -96,7 +96,7 @@ export const once = (loaded: Loaded): Loaded => ({
 /** @param without sections that were left out */
 async function checkParts(
   loaded: Loaded,
-  parts: Parts,
+  parts: ConfigParts,
   connect: boolean,
   look: Look,
   without: readonly string[] = [],
@@ -144,7 +144,7 @@ async function checkTimes(loaded: Loaded, look: Look): Promise<void> {
     )
 }
 
-function checkOutbox(loaded: Loaded, { lookAtOutbox, trustFolder }: Parts, look: Look): Promise<unknown> {
+function checkOutbox(loaded: Loaded, { lookAtOutbox, trustFolder }: ConfigParts, look: Look): Promise<unknown> {
   const { schedule, outbox } = loaded.settings
   return look(
     'outbox',
@@ -163,7 +163,7 @@ function checkOutbox(loaded: Loaded, { lookAtOutbox, trustFolder }: Parts, look:
 async function checkConnections(
   loaded: Loaded,
   { source, sink }: Plugins,
-  { judge, mustBeOwed }: Parts,
+  { judge, mustBeOwed }: ConfigParts,
   look: Look,
 ): Promise<void> {
   if (source)

@@ -18,16 +18,16 @@ import { plural } from '../../words.js'
 import type { OutboxState } from '../state.js'
 import { loseEarlier, loseUpTo } from './lost.js'
 import { beforeOpenRuns, isOwed } from './open-runs.js'
-import { type From, type Met, type Parts, type Reconciled, reopen, write } from './position.js'
+import { type From, type Met, type OutboxParts, type Reconciled, reopen, write } from './position.js'
 import { type KnownSink, shownAddress } from './sinks.js'
 
 /** Whether a sink is another than the one that the acknowledged seq is about. */
-export const isAnother = ({ state, sinks }: Parts, known: KnownSink | undefined): boolean =>
+export const isAnother = ({ state, sinks }: OutboxParts, known: KnownSink | undefined): boolean =>
   sinks.known.length > 0 && (!known || (state.sink !== null && known.id !== state.sink))
 
 /** Whether a sink is back before the one that took its place has got anything. */
 export async function isBack(
-  { database, state }: Parts,
+  { database, state }: OutboxParts,
   { address, from }: Pick<Met, 'address' | 'from'>,
   known: KnownSink | undefined,
 ): Promise<boolean> {
@@ -47,7 +47,7 @@ interface Newcomer extends Pick<Met, 'address' | 'from'> {
  * @param isSilent whether the sink can't say what it has: then nothing counts as lost
  */
 export async function moveTo(
-  parts: Parts,
+  parts: OutboxParts,
   met: Newcomer,
   known: KnownSink | undefined,
   isSilent = false,
@@ -85,7 +85,7 @@ export function decidedStart(
   return present?.sinkIds.length === 0 && ackedSeq <= present.fromSeq ? ackedSeq : undefined
 }
 
-async function startOf({ database, state, queue }: Parts, from: From): Promise<number> {
+async function startOf({ database, state, queue }: OutboxParts, from: From): Promise<number> {
   const { seq } = state.acked
   if (from === 'open-runs') return Math.min(seq, await beforeOpenRuns(database))
   return from === 'history' ? Math.min(seq, (await queue.firstKept()) - 1) : seq

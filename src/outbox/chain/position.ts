@@ -13,7 +13,7 @@ import { tasksBetween } from './lost.js'
 import { knownIn, type Sinks } from './sinks.js'
 
 /** What the comparison needs of an outbox. */
-export interface Parts {
+export interface OutboxParts {
   readonly database: Database
   readonly state: OutboxState
   readonly queue: Queue
@@ -50,7 +50,7 @@ interface Written {
 
 /** Runs `work`, and writes the sink's position and row id in the same transaction. */
 export async function write<W extends Written>(
-  { database, state, queue, sinks }: Parts,
+  { database, state, queue, sinks }: OutboxParts,
   work: (manager: EntityManager) => Promise<W>,
 ): Promise<W> {
   const { written } = await database.transaction(

@@ -23,12 +23,12 @@ import { deadAfter } from '../state.js'
 import { loseEarlier, loseUpTo, lostTasks, redeliverableMs } from './lost.js'
 import { isAnother, isBack, moveTo } from './move.js'
 import { beforeOpenRuns } from './open-runs.js'
-import { type Met, type Parts, type Reconciled, reopen, write } from './position.js'
+import { type Met, type OutboxParts, type Reconciled, reopen, write } from './position.js'
 
 type Warning = Reconciled['warnings'][number]
 
 /** Compares with a sink that knows attachments. Throws SupersededError, ConfigurationError, OutboxError. */
-export async function reconcile(parts: Parts, met: Met): Promise<Reconciled> {
+export async function reconcile(parts: OutboxParts, met: Met): Promise<Reconciled> {
   const { state, sinks } = parts
   const { fence, former, sinkId, created, emptied, superseded } = met.attached
   const known = sinks.find(met.address, sinkId)
@@ -64,7 +64,7 @@ export interface MetPlain extends Pick<Met, 'address' | 'from'> {
 }
 
 /** Compares with a sink that reports its position at most, and is known by its address. */
-export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Reconciled> {
+export async function reconcilePosition(parts: OutboxParts, met: MetPlain): Promise<Reconciled> {
   const { state, sinks } = parts
   const { address, position } = met
   const known = sinks.find(address)
@@ -90,7 +90,7 @@ export async function reconcilePosition(parts: Parts, met: MetPlain): Promise<Re
 
 /** Whether this file placed a fence, and delivered the task that it is at. */
 async function isOurs(
-  parts: Parts,
+  parts: OutboxParts,
   fence: SinkPosition & { epoch: number; word: string; placedBy?: string },
 ): Promise<boolean> {
   const { seq, word, placedBy = word } = fence
@@ -100,7 +100,7 @@ async function isOurs(
 }
 
 /** Whether this file has the same task as the sink at a position, or no longer keeps it. */
-async function isAt({ state, queue }: Parts, { seq, taskId, runId }: SinkPosition): Promise<boolean> {
+async function isAt({ state, queue }: OutboxParts, { seq, taskId, runId }: SinkPosition): Promise<boolean> {
   if (seq === 0) return true
   if (seq > state.lastSeq) return false
   const remembered = await queue.taskAt(seq)
@@ -116,7 +116,7 @@ interface Note {
 }
 
 /** The sink is at a task that this file delivered. */
-async function followPosition(parts: Parts, position: SinkPosition, note: Note): Promise<Reconciled> {
+async function followPosition(parts: OutboxParts, position: SinkPosition, note: Note): Promise<Reconciled> {
   const { database, state } = parts
   // It may have refused tasks after the last one that it took.
   const dead = await database.inTurn((manager) => deadAfter(manager, position.seq))
@@ -128,7 +128,7 @@ async function followPosition(parts: Parts, position: SinkPosition, note: Note):
 }
 
 /** Gives this file a new id. When it attaches, the sink reports again how far the old one is. */
-async function becomeCopy({ database, state, queue }: Parts, formerId: string | null): Promise<Reconciled> {
+async function becomeCopy({ database, state, queue }: OutboxParts, formerId: string | null): Promise<Reconciled> {
   const outboxId = randomUUID()
   const work = (manager: EntityManager) => manager.update(states, { id: 1 }, { outboxId, formerId })
   await database.transaction(work, () => {
@@ -152,7 +152,7 @@ interface Back {
 }
 
 /** Goes back to a task, or as far as the history and its age allow; then skips the tasks that the sink still holds. */
-async function goBackTo(parts: Parts, { at: given, note, search }: Back): Promise<Reconciled> {
+async function goBackTo(parts: OutboxParts, { at: given, note, search }: Back): Promise<Reconciled> {
   const { state, now } = parts
   const ackedSeq = state.acked.seq
   const fromSeq = Math.min(note.fromSeq, ackedSeq)
@@ -186,7 +186,7 @@ async function deliveredBetween(manager: EntityManager, seq: number, last: numbe
 
 /** The position after `start` up to which the sink holds every task. */
 async function skipHeldTasks(
-  { database, queue }: Parts,
+  { database, queue }: OutboxParts,
   start: SinkPosition,
   search: NonNullable<Met['search']>,
 ): Promise<SinkPosition> {
