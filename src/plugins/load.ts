@@ -83,17 +83,28 @@ async function findModule(
 ): Promise<unknown> {
   const builtIn = Object.hasOwn(builtIns, use) ? builtIns[use] : undefined
   if (builtIn) return builtIn()
+  const file = await fileOf(kind, use, baseDir, Object.keys(builtIns))
+  await mustBeTrusted(file, `The ${kind} ${use}`)
+  const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
+  try {
+    // Without `ref`: if nothing else is pending, the process ends at once, and cli/main says why.
+    return await within({ ms: loadMs, late, ref: false }, importModule(file, `the ${kind} ${use}`))
+  } catch (error) {
+    throw unloadable({ kind, use, baseDir, file }, toError(error))
+  }
+}
+
+/** The file of a module that isn't built in. Throws ConfigurationError. */
+async function fileOf(kind: Wanted, use: string, baseDir: string, builtIns: readonly string[]): Promise<string> {
   if (isAddress(use))
     throw new ConfigurationError(`The ${kind} "${clipped(use, 60)}" is an address, and owm loads packages and files.`, {
       hint: 'Save it as a file and write its path, with ./ before it; or install its package, and write that name.',
     })
-  const fromPath = isPath(use)
-  let file: string
   try {
-    file = fromPath ? resolve(baseDir, use) : await packageFile(use, baseDir)
+    return isPath(use) ? resolve(baseDir, use) : await packageFile(use, baseDir)
   } catch (error) {
-    const near = nearest(use, Object.keys(builtIns))
-    const [known, install] = [Object.keys(builtIns).join(', '), `\`npm install ${use}\``]
+    const near = nearest(use, builtIns)
+    const [known, install] = [builtIns.join(', '), `\`npm install ${use}\``]
     throw new ConfigurationError(
       `There is no ${kind} "${use}": it's neither built in nor a package that ${baseDir} can reach.`,
       {
@@ -104,28 +115,31 @@ async function findModule(
       },
     )
   }
-  await mustBeTrusted(file, `The ${kind} ${use}`)
-  const late = (): Error => new Error(`it didn't load within ${loadMs / 1000} s: what does its top level wait for?`)
-  try {
-    // Without `ref`: if nothing else is pending, the process ends at once, and cli/main says why.
-    return await within({ ms: loadMs, late, ref: false }, importModule(file, `the ${kind} ${use}`))
-  } catch (thrown) {
-    const error = toError(thrown)
-    if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
-      throw new ConfigurationError(`There is no ${kind} module at ${file}.`, {
-        hint: `The path ${use} starts at ${baseDir}.`,
-        cause: error,
-      })
-    if (codeOf(error) === 'ERR_UNSUPPORTED_DIR_IMPORT' && fromPath)
-      throw new ConfigurationError(`The ${kind} ${use} is a folder, and owm loads a file.`, {
-        hint: `Write the path of its module, such as ${use.replace(/\/+$/, '')}/index.js.`,
-        cause: error,
-      })
-    throw new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, {
-      hint: `Look at ${file}.`,
+}
+
+interface Module {
+  readonly kind: Wanted
+  readonly use: string
+  readonly baseDir: string
+  readonly file: string
+}
+
+function unloadable({ kind, use, baseDir, file }: Module, error: Error): ConfigurationError {
+  const fromPath = isPath(use)
+  if (codeOf(error) === 'ERR_MODULE_NOT_FOUND' && fromPath && error.message.includes(`'${file}'`))
+    return new ConfigurationError(`There is no ${kind} module at ${file}.`, {
+      hint: `The path ${use} starts at ${baseDir}.`,
       cause: error,
     })
-  }
+  if (codeOf(error) === 'ERR_UNSUPPORTED_DIR_IMPORT' && fromPath)
+    return new ConfigurationError(`The ${kind} ${use} is a folder, and owm loads a file.`, {
+      hint: `Write the path of its module, such as ${use.replace(/\/+$/, '')}/index.js.`,
+      cause: error,
+    })
+  return new ConfigurationError(`The ${kind} ${use} can't be loaded: ${error.message}`, {
+    hint: `Look at ${file}.`,
+    cause: error,
+  })
 }
 
 /** The path of a package's module. Throws Node's error if there is none. */
