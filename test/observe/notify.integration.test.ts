@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { expect, onTestFinished, test } from 'vitest'
+import type { BackfillResult } from '../../src/commands/backfill.js'
 import type { ProduceResult } from '../../src/commands/produce.js'
 import type { Told } from '../../src/observe/notify.js'
 import { folderWith, owm, owmJson, startOwm, until } from '../support/cli.js'
@@ -186,6 +187,11 @@ test('hooks get their events: a command by standard input and environment, an ad
   const shrunk = await told('shrunk')
   expect(shrunk).toMatchObject({ exitCode: 0, slot: '2026-11-23T20:00:00Z', fewer: 1, vitals: { pending: 0, dead: 0 } })
   expect((await told('missed')).missed).toBeGreaterThan(3)
+  // A start that reads nothing says nothing of the list.
+  const idle = await owmJson<ProduceResult>(['produce'], at(cwd, '2026-11-23T20:10:00Z'))
+  expect(idle.code, idle.stderr).toBe(0)
+  expect(idle.json.source).not.toHaveProperty('fewer')
+  expect(events_()).toEqual([])
   expect(await owm(['produce'], at(cwd, '2026-11-23T21:00:10Z'))).toMatchObject({ code: 0 })
   expect(events_()).toEqual([])
 
@@ -209,6 +215,20 @@ test('hooks get their events: a command by standard input and environment, an ad
   expect(stderr).toMatch(/failure\[3\] failed.*ended with 2/)
   expect(stderr).toMatch(/failure\[4\] failed/)
   expect(stderr).not.toContain('token-12345')
+})
+
+test('a backfill tells of the times that it finds to be missed, once', async () => {
+  const server = await heard()
+  const cwd = await folder({ on: { missed: [{ url: `${server.url}/missed` }] } })
+  const heardOf = (): Told[] => server.requests.splice(0).map(({ body }) => JSON.parse(body))
+  expect(await owm(['produce'], at(cwd, '2026-11-23T10:00:10Z'))).toMatchObject({ code: 0 })
+  const range = ['--from', '2026-11-23T19:00:00Z', '--to', '2026-11-23T20:00:00Z']
+  const ran = await owmJson<BackfillResult>(['backfill', ...range], at(cwd, '2026-11-23T20:05:00Z'))
+  // 11:00 to 17:00 are older than three hours; 19:00 covers 18:00.
+  expect(ran, ran.stderr).toMatchObject({ code: 0, json: { missed: 7 } })
+  expect(heardOf()).toMatchObject([{ event: 'missed', command: 'owm backfill', missed: 7 }])
+  expect(await owm(['produce'], at(cwd, '2026-11-23T20:06:00Z'))).toMatchObject({ code: 0 })
+  expect(heardOf()).toEqual([])
 })
 
 test('a sink that refuses a task is told as dead, one that loses what is no longer kept as lost', async () => {

@@ -31,6 +31,8 @@ export interface DeliveryResult {
   sink: { name: string | null; delivered: number; deduplicated: number; evicted: number; lost: number }
   /** The slots that this start worked on, oldest first: those that earlier starts left, and its own. */
   served: Served[]
+  /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out if 0. */
+  missed?: number
   durationMs: number
 }
 
@@ -51,15 +53,21 @@ export function noteNames(
   outbox.path = settings.outbox.path
 }
 
-/** Notes what was delivered, and what is left. */
+/**
+ * Notes what was delivered, what is left, and what this start found to be missed.
+ * @param summary `missed`: earlier starts that stored nothing
+ */
 export async function noteDelivered(
   result: DeliveryResult,
-  { served, delivered, deduplicated, evicted, lost }: Delivered & { readonly served: readonly Served[] },
+  summary: Delivered & { readonly served: readonly Served[]; readonly missed?: readonly RunRow[] },
   outbox: Outbox,
 ): Promise<void> {
+  const { served, delivered, deduplicated, evicted, lost } = summary
   Object.assign(result.outbox, { pending: outbox.pending, dead: await outbox.deadLetters.count() })
   Object.assign(result.sink, { delivered, deduplicated, evicted, lost })
   result.served = served.map(({ slot, runId, state, read, persisted }) => ({ slot, runId, state, read, persisted }))
+  const missed = outbox.ledger.newlyMissed + (summary.missed?.length ?? 0)
+  if (missed > 0) result.missed = missed
 }
 
 /**

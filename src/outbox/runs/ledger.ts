@@ -5,6 +5,7 @@
 import { randomUUID } from 'node:crypto'
 import { type EntityManager, type FindOptionsWhere, In, IsNull, LessThan, MoreThan, Not } from 'typeorm'
 import { OutboxError } from '../../errors/index.js'
+import { sumOf } from '../../lists.js'
 import type { Receipt } from '../../plugin.js'
 import { zeroSum } from '../../tasks/ids/sum.js'
 import { isSameShard } from '../../tasks/shard.js'
@@ -50,6 +51,8 @@ export type DueRun = Pick<NewRun, 'source' | 'sourceDigest' | 'namespace' | 'cad
 type Served = DueRun & Pick<RunRow, 'slot' | 'read' | 'rejected'> & Pick<Receipt, 'interval'>
 
 export class Ledger {
+  /** How many scheduled times this process has entered as missed. */
+  newlyMissed = 0
   readonly #database: Database
   readonly #now: () => number
 
@@ -122,7 +125,7 @@ export class Ledger {
    * @param plan what is due after a time, in milliseconds since 1970; null: nothing was served before
    */
   async startDue(given: DueRun, plan: (coveredTo: number | null) => Planned): Promise<Planned> {
-    return this.#database.transaction(async (manager) => {
+    const entered = await this.#database.transaction(async (manager) => {
       const planned = plan(await coveredTo(manager))
       await insertGaps(manager, planned.gaps, this.#now())
       for (const run of planned.runs) await this.#insert(manager, { ...given, ...run, slotGiven: true })
@@ -131,6 +134,8 @@ export class Ledger {
       if (last && planned.covers) await closeCovered(manager, { ...given, slot: last.slot }, this.#now())
       return planned
     })
+    this.newlyMissed += sumOf(entered.gaps, ({ count }) => count)
+    return entered
   }
 
   /**

@@ -2,7 +2,6 @@
 import { cadenceKept } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import { type InputRejectedError, type OwmError, UsageError } from '../../../errors/index.js'
-import { sumOf } from '../../../lists.js'
 import type { Outbox, RunRow } from '../../../outbox/outbox.js'
 import { rejectsOf } from '../../../pipeline/input/left-rejects.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
@@ -64,8 +63,6 @@ export interface ProduceResult extends DeliveryResult {
   outbox: DeliveryResult['outbox'] & { persisted: number }
   /** `held`: tasks of a slot that is read again, not sent since the sink holds them; left out if 0. */
   sink: DeliveryResult['sink'] & { held?: number }
-  /** Scheduled times that no run will serve, and earlier starts that stored nothing; left out if 0. */
-  missed?: number
   /** Other scheduled times that this start's runs cover; left out if 0, or without a schedule. */
   covered?: number
   /** The first tasks that would be sent (`--dry-run`). */
@@ -168,13 +165,10 @@ async function serveSlots(
   const covers = schedule ? await coveredBy(summary, outbox, schedule) : { own: 0, all: 0 }
   if (covers.all > 0) result.covered = covers.all
   await noteSummary(result, summary, source, outbox)
-  const gaps = summary.due.flatMap((due) => due.gaps)
-  const missed = summary.missed.length + sumOf(gaps, (gap) => gap.count)
-  if (missed > 0) result.missed = missed
   Object.assign(result.source, await logAllRejects(summary, result.served, outbox, around))
   await warnMissed(summary.missed, around)
   await warnOtherList(summary, around)
-  if (!summary.isReadBefore) await warnShrunk(result, summary.before, around)
+  await warnShrunk(result, summary.before, around)
   const strict = flags.strict ? await strictErrors(source.name, summary, outbox) : []
   return { summary, covers: covers.own, isNew: outbox.isNew, errors: [...summary.errors, ...strict] }
 }
@@ -240,11 +234,12 @@ async function noteSummary(
   source: ChosenSource,
   outbox: Outbox,
 ): Promise<void> {
-  const { run, before, otherList } = summary
+  const { run, before, otherList, isReadBefore } = summary
   await noteDelivered(result, summary, outbox)
   noteRun(result, run, source)
   if (otherList && otherList.absent > 0) result.source.absent = otherList.absent
-  const fewer = before ? placesIn(before) - placesIn(run) : 0
+  // A start that read nothing has nothing new to say of the list.
+  const fewer = before && !isReadBefore ? placesIn(before) - placesIn(run) : 0
   if (fewer > 0 && run.state !== 'reading') result.source.fewer = fewer
   if (outbox.intake.leftOut > 0) result.sink.held = outbox.intake.leftOut
 }

@@ -34,7 +34,7 @@ import { ownerOf } from '../../owner.js'
 import { type DeliveryResult, noteDelivered, noteNames, nothingSent, slotsInWords, withOutbox } from '../delivery.js'
 import { mustNotBeFar, run } from '../produce/produce.js'
 import { logAllRejects, rejectedBefore, rejections } from '../rejects.js'
-import { warnLeftBehind } from '../warnings.js'
+import { warnLeftBehind, warnMissed } from '../warnings.js'
 
 /** What `owm backfill --json` prints. */
 export interface BackfillResult extends DeliveryResult {
@@ -148,6 +148,7 @@ async function serveSlots(
   await noteDelivered(result, summary, outbox)
   result.source.rejected = summary.rejects.count
   await logAllRejects(summary, result.served, outbox, around)
+  await warnMissed(summary.missed, around)
   const rejected = strict ? rejections(source.name, summary.rejects, `slots ${result.from} to ${result.to}`) : []
   return { before, errors: [...summary.errors, ...rejected] }
 }
