@@ -9,7 +9,7 @@ export default class Plan extends OwmCommand<PlanResult> {
   static override summary = 'Show how many tasks each coming slot brings, and their cost.'
   static override description = [
     'Reads the source once and stores nothing. Needs `schedule:` in the configuration; `plan:` has the limits and the',
-    'prices of the weather API.',
+    'prices of the weather API. Without --shard it is of the whole list, whichever share the configuration reads.',
   ].join(' ')
   static override examples = [
     '<%= config.bin %> <%= command.id %>',
@@ -32,6 +32,8 @@ export default class Plan extends OwmCommand<PlanResult> {
 
   protected async work(): Promise<Done<PlanResult>> {
     const { flags } = await this.parse(Plan)
-    return plan(this.result, flags, () => this.configure(flags), this.surroundings)
+    // Limits and prices are those of all shards together.
+    const { shard = '0/1' } = flags
+    return plan(this.result, flags, () => this.configure({ ...flags, shard }), this.surroundings)
   }
 }

@@ -1,6 +1,7 @@
 import * as Flags from '@oclif/core/flags'
 import { nothingReported, type ReportResult, report } from '../cli/actions/look/report.js'
 import { type Done, OwmCommand } from '../cli/command.js'
+import { shard } from '../cli/flags.js'
 import { UsageError } from '../errors/index.js'
 
 export type { ReportResult } from '../cli/actions/look/report.js'
@@ -23,6 +24,7 @@ export default class Report extends OwmCommand<ReportResult> {
       helpValue: 'FILE',
     }),
     'no-source': Flags.boolean({ description: 'leave the source unread: no plan, and no locations without a task' }),
+    shard,
   }
 
   protected result = nothingReported()

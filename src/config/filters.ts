@@ -91,6 +91,13 @@ export function chosenShard(settings: Pick<Settings, 'source'>, env: Environment
   return isSharded(settings) && index !== undefined ? { index, count } : undefined
 }
 
+/** With the whole list where `source.shards` is set, but not the number of the shard: what only looks needs none. */
+export function wholeUnlessChosen(loaded: Loaded, env: Environment): Loaded {
+  const { source, ...settings } = loaded.settings
+  if (!source || shardIn(loaded.settings, env).index !== undefined) return loaded
+  return { ...loaded, settings: { ...settings, source: { ...source, shards: undefined } } }
+}
+
 /** The flag with which a command works on the configured shard: see `shardFlag`. */
 export function ownShardFlag(settings: Pick<Settings, 'source'>, env: Environment): string {
   const own = chosenShard(settings, env)

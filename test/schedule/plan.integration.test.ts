@@ -3,6 +3,7 @@ import { access } from 'node:fs/promises'
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import type { PlanResult } from '../../src/commands/plan.js'
+import type { ReportResult } from '../../src/commands/report.js'
 import { folderWith, owm, owmJson, type Ran } from '../support/cli.js'
 import { at, folderOf, produce, settings } from '../support/scheduled.js'
 
@@ -122,6 +123,39 @@ test('--check exits 65 over a limit, and says which, where, how much and what he
     code: 65,
     over: [{ limit: 'limitPerDay', allowed: 1_500, at: expect.stringMatching(/^2026-11-23T02:1/), calls: 36_000 }],
   })
+})
+
+test('limits and prices are those of all shards, whichever one the configuration reads', async () => {
+  const now = '2026-11-23T02:10:00Z'
+  const plan = { ...prices, limitPerDay: 20_000 }
+  const folderWithShards = (own: object): Promise<string> =>
+    folderOf({}, { source: { use: 'static-list', locations: cities(() => undefined), ...own }, plan })
+  const cwd = await folderWithShards({ shards: 2 })
+  for (const each of [cwd, await folderWithShards({ shard: '0/2' })]) {
+    const whole = await planned(each, now, '--check')
+    expect(whole, whole.stderr).toMatchObject({ code: 65, json: { day: { calls: 36_000, cost: 42 } } })
+  }
+  const parts = await Promise.all(['0/2', '1/2'].map((shard) => planned(cwd, now, '--shard', shard)))
+  const uncompared = { code: 0, json: { over: [], day: { cost: null }, month: { cost: null } } }
+  expect(parts).toMatchObject([uncompared, uncompared])
+  expect(parts.reduce((sum, { json }) => sum + (json.day.calls ?? 0), 0)).toBe(36_000)
+  const inWords = await owm(['plan', '--shard', '1/2'], at(cwd, now))
+  expect(inWords.stdout).toMatch(/calls, of one shard of 2; limits, free calls and prices are for all of them/)
+  expect(inWords.stdout).not.toMatch(/within|beyond|GBP/)
+  const hint = expect.stringContaining('Leave --shard out')
+  expect(await owm(['plan', '--check', '--shard', '0/2'], at(cwd, now))).toMatchObject({ code: 2, stderr: hint })
+})
+
+test('a report needs no number of a shard', async () => {
+  const locations = Array.from({ length: 20 }, (_, id) => ({ id, city: `C${id}`, latitude: id, longitude: id }))
+  const cwd = await folderOf({}, { source: { use: 'static-list', locations, shards: 2 } })
+  const [whole, ...parts] = await Promise.all(
+    [[], ['--shard', '0/2'], ['--shard', '1/2']].map((args, index) =>
+      owmJson<ReportResult>(['report', '--out', `${index}.html`, ...args], at(cwd, '2026-11-23T02:10:00Z')),
+    ),
+  )
+  expect(whole, whole?.stderr).toMatchObject({ code: 0, json: { locations: 20 } })
+  expect(parts.reduce((sum, { json }) => sum + json.locations, 0)).toBe(20)
 })
 
 test('what is wrong is reported, and nothing is planned', async () => {

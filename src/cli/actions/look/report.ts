@@ -1,6 +1,7 @@
 /** `owm report`: one HTML file that shows what the outbox holds and what the source will bring. */
 import { open, readFile, realpath } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { wholeUnlessChosen } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
 import {
   ConfigurationError,
@@ -64,7 +65,7 @@ export async function report(
   const path = out === '-' ? undefined : await fileAt(out, settings.outbox.path)
   if (path === undefined) await mustGoSomewhere()
   const given = new Given()
-  const read = readsSource ? await readSource(loaded, given, around) : undefined
+  const read = readsSource ? await readSource(wholeUnlessChosen(loaded, around.env), given, around) : undefined
   const overview = await overviewOf(settings.outbox.path, { runs: mostRuns, places: mostPlaces })
   const about = {
     version: program.version,

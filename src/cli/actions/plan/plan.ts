@@ -1,8 +1,8 @@
 /** `owm plan`: how many tasks the coming slots bring, and what they cost. Stores nothing. */
 
-import { cadenceKept } from '../../../config/filters.js'
+import { cadenceKept, chosenShard } from '../../../config/filters.js'
 import type { Loaded } from '../../../config/load.js'
-import { ConfigurationError, OverLimitError, type OwmError } from '../../../errors/index.js'
+import { ConfigurationError, OverLimitError, type OwmError, UsageError } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { RejectedFor } from '../../../pipeline/input/rejects.js'
 import { rhythmsIn } from '../../../pipeline/slots/plan.js'
@@ -19,6 +19,7 @@ import {
   tasksIn,
 } from '../../../schedule/plan.js'
 import type { Place } from '../../../tasks/place.js'
+import { nameOfShard, type Shard } from '../../../tasks/shard.js'
 import { slotOf } from '../../../tasks/slot.js'
 import type { Done } from '../../command.js'
 import { filteredOut, logWarning, mustHaveSchedule, onTimeOf, type Surroundings, sourceOf } from '../../compose.js'
@@ -73,12 +74,12 @@ export interface PlanResult {
   slots: PlannedSlot[]
   /** Locations due more often than the schedule runs, by cadence: most of their windows are skipped. */
   tooOften: Readonly<Record<string, number>>
-  /** The 24 hours from now on. `cost` is null without a price. */
+  /** The 24 hours from now on. `cost` is null without a price, and for a shard: free calls are those of all shards. */
   day: Planned & { cost: number | null }
   /** 30 such days. */
   month: { tasks: number; calls: number | null; cost: number | null }
   currency: string | null
-  /** The exceeded limits, in order of time. */
+  /** The exceeded limits, in order of time; none for a shard, since they are those of all shards together. */
   over: Over[]
   durationMs: number
 }
@@ -121,7 +122,8 @@ export async function plan(
   const now = Math.floor(around.now() / 1_000) * 1_000
   Object.assign(result, { cron: schedule.cron, timezone: schedule.timezone, from: slotOf(now), hours })
   Object.assign(result, { currency: terms?.currency ?? null, source: { ...result.source, name: source?.use ?? null } })
-  if (check) mustHaveLimit(loaded)
+  const share = shareOf(loaded, around)
+  if (check) mustHaveLimit(loaded, share)
   const { rhythms, error } = await readRhythms(result, loaded, around, onPlace)
   const [end, to] = [now + (hours * dayMs) / 24, now + (Math.max(24, hours) * dayMs) / 24]
   const { timetable } = onTimeOf(schedule, around)
@@ -131,11 +133,17 @@ export async function plan(
   const slots = coming(rhythms, timetable, now, to)
   const days = daysOf(slots, now, to)
   result.slots = slots.filter(({ slot }) => slot <= end).map((slot) => plannedSlot(slot, terms))
-  if (days[0]) Object.assign(result, plannedDay(days[0], terms))
-  if (terms) result.over = overOf(slots, days, terms)
+  if (days[0]) Object.assign(result, plannedDay(days[0], terms, share))
+  if (terms && !share) result.over = overOf(slots, days, terms)
   result.durationMs = elapsed()
   const errors = check ? result.over.map((over) => overLimit(over, result, loaded)) : []
-  return { result, summary: await planInWords(result, terms), errors: compact(error, ...errors) }
+  return { result, summary: await planInWords(result, terms, share), errors: compact(error, ...errors) }
+}
+
+/** The shard that is planned; undefined for the whole list. */
+function shareOf({ settings }: Loaded, { env }: Surroundings): Shard | undefined {
+  const shard = chosenShard(settings, env)
+  return shard && shard.count > 1 ? shard : undefined
 }
 
 /** Reads the source: the part of a plan that needs no schedule. */
@@ -183,12 +191,16 @@ function plannedSlot(coming: Coming, terms: Terms | undefined): PlannedSlot {
   }
 }
 
-function plannedDay({ load }: Day, terms: Terms | undefined): Pick<PlanResult, 'day' | 'month'> {
+function plannedDay(
+  { load }: Day,
+  terms: Terms | undefined,
+  share: Shard | undefined,
+): Pick<PlanResult, 'day' | 'month'> {
   const planned = plannedOf(load, terms)
   const { tasks, calls } = planned
   const cost = (days: number): number | null => {
-    const exact = terms && costOf(tasks * terms.callsPerTask, terms, days)
-    return exact === undefined ? null : Number(exact)
+    const exact = terms && !share && costOf(tasks * terms.callsPerTask, terms, days)
+    return exact ? Number(exact) : null
   }
   return {
     day: { ...planned, cost: cost(1) },
@@ -212,8 +224,12 @@ function overOf(slots: readonly Coming[], days: readonly Day[], terms: Terms): O
   return over.sort((one, other) => Date.parse(one.at) - Date.parse(other.at))
 }
 
-/** `--check` without a limit can't fail, so it is an error. Throws ConfigurationError. */
-function mustHaveLimit({ settings: { plan: terms }, file }: Loaded): void {
+/** `--check` that can't fail is an error. Throws UsageError and ConfigurationError. */
+function mustHaveLimit({ settings: { plan: terms }, file }: Loaded, share: Shard | undefined): void {
+  if (share)
+    throw new UsageError(`The limits are those of all shards together: ${nameOfShard(share)} alone can't be checked.`, {
+      hint: 'Leave --shard out: then the whole list is planned.',
+    })
   if (terms?.limitPerMinute !== undefined || terms?.limitPerDay !== undefined) return
   throw new ConfigurationError(`--check has no limit to compare with${file ? ` in ${file}` : ''}.`, {
     hint: 'Add `plan: {limitPerMinute: 60}`, or `limitPerDay`: what the weather API allows.',

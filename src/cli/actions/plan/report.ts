@@ -2,6 +2,7 @@
 import { compact, groupedBy, sumOf } from '../../../lists.js'
 import { costOf, type Terms } from '../../../schedule/limits.js'
 import { eachRun } from '../../../schedule/plan.js'
+import type { Shard } from '../../../tasks/shard.js'
 import { count, locationsRead, plural } from '../../format.js'
 import { table, terminalWidth } from '../../table.js'
 import type { Over, PlannedSlot, PlanResult } from './plan.js'
@@ -9,7 +10,12 @@ import type { Over, PlannedSlot, PlanResult } from './plan.js'
 /** Most rows that are read at a glance: a longer plan is grouped by hour, or by day. */
 const mostRows = 48
 
-export async function planInWords(result: PlanResult, terms: Terms | undefined): Promise<string[]> {
+/** @param share the shard that is planned; undefined for the whole list */
+export async function planInWords(
+  result: PlanResult,
+  terms: Terms | undefined,
+  share: Shard | undefined,
+): Promise<string[]> {
   const { cron, timezone, source, slots, hours, day, over } = result
   const duplicates = `${count(source.rejected)} rejected, ${plural(source.duplicates, 'duplicate')}`
   const none = [`no time is scheduled in the next ${plural(hours, 'hour')}`]
@@ -17,9 +23,9 @@ export async function planInWords(result: PlanResult, terms: Terms | undefined):
     `${cron} (${timezone}): ${locationsRead(source)}, ${duplicates}`,
     '',
     ...(slots.length === 0 ? none : await tableOf(result)),
-    ...(terms && day.calls !== null ? ['', dayInWords(day.calls, result.currency, terms)] : []),
+    ...(terms && day.calls !== null ? ['', dayInWords(day.calls, result.currency, terms, share)] : []),
     ...over.map(overLimitInWords),
-    ...(terms && over.length === 0 ? keptLimits(slots, terms) : []),
+    ...(terms && !share && over.length === 0 ? keptLimits(slots, terms) : []),
   ]
 }
 
@@ -112,7 +118,11 @@ function aligned(rows: readonly (readonly string[])[]): string[][] {
   )
 }
 
-function dayInWords(calls: number, currency: string | null, terms: Terms): string {
+function dayInWords(calls: number, currency: string | null, terms: Terms, share: Shard | undefined): string {
+  if (share) {
+    const compared = 'limits, free calls and prices are for all of them: `owm plan` without --shard'
+    return `24 h: ${plural(calls, 'call')}, of one shard of ${share.count}; ${compared}`
+  }
   const money = (days: number): string => [costOf(calls, terms, days), currency ?? ''].join(' ').trim()
   const paid = Math.max(0, calls - terms.freeCallsPerDay)
   const beyond =
