@@ -8,6 +8,7 @@ import type { RunsResult } from '../../src/commands/runs/index.js'
 import type { ShowResult } from '../../src/commands/runs/show.js'
 import { folderWith, owm, owmJson, type Ran } from '../support/cli.js'
 import { startRedis, type TestRedis } from '../support/redis.js'
+import { folderOf, produce as produceAt } from '../support/scheduled.js'
 import { base, jsonl, list, outbox, retry, snapshot } from './scene.js'
 
 const slotAt = (hour: number): string => `2026-11-23T0${hour}:00:00Z`
@@ -150,6 +151,22 @@ it('all pipelines of a file at once, one of which cannot be looked at; also what
   expect(stdout).toMatch(/missed: .*\(maxAge\)/)
 })
 
+it('a start that stored nothing, and that a later run stands in for, is covered', async () => {
+  const cwd = await folderOf({}, { source: { use: 'static-list', file: './list.csv' } })
+  expect((await produceAt(cwd, '2026-11-23T09:00:10Z')).code).toBe(78)
+  await writeFile(join(cwd, 'list.csv'), 'id,city,latitude,longitude\n1,Oslo,59.9,10.7\n')
+  expect((await produceAt(cwd, '2026-11-23T11:00:10Z')).code).toBe(0)
+  const { json, stdout } = await show(cwd, slotAt(9))
+  const run = { state: 'missed', coveredBy: '2026-11-23T11:00:00Z', durationMs: null }
+  expect(json.runs).toMatchObject([run])
+  const inWords = await owm(['runs', 'show', slotAt(9)], { cwd })
+  expect(inWords.stdout).toMatch(/^state +covered: .*2026-11-23T11:00:00Z stands in for it$/m)
+  expect(inWords.stdout).toMatch(/^next +Nothing: /m)
+  expect(inWords.stdout).not.toMatch(/^took/m)
+  expect(stdout).not.toContain('gave too little')
+  for (const list of [['runs'], ['outbox', 'inspect']]) expect((await owm(list, { cwd })).stdout).toMatch(/covered/)
+})
+
 describe('with a Redis', () => {
   let redis: TestRedis
   beforeAll(async () => {
@@ -203,5 +220,21 @@ describe('with a Redis', () => {
     admin.disconnect()
     const now = '57 tasks delivered, 2 dead, 1 discarded, no shard missing'
     expect(await shown()).toEqual([`slot ${slotAt(1)}: receipts of 2 shards of 2, ${now}`])
+  })
+
+  it('when a lost run was done is not known', async () => {
+    const sink = { use: 'redis-stream', url: redis.url, stream: 'lost' }
+    const cwd = await folderWith({ ...base, sink, outbox: { path: './o.db', keepTasks: 0 } })
+    for (const hour of [1, 2, 3]) expect((await produce(cwd, hour)).code).toBe(0)
+    const admin = new Redis(redis.url)
+    await admin.flushall()
+    admin.disconnect()
+    expect((await produce(cwd, 4)).code).toBe(75)
+    expect((await show(cwd, slotAt(1))).json.runs).toMatchObject([
+      { state: 'lost', finishedAt: expect.any(String), durationMs: null, deliveringMs: null },
+    ])
+    const { stdout } = await owm(['runs', 'show', slotAt(1)], { cwd })
+    expect(stdout).toMatch(/^began .*, the loss found 2/m)
+    expect(stdout).not.toMatch(/, done 2|^took/m)
   })
 })

@@ -26,6 +26,8 @@ export interface RunFacts extends RunReport {
   shard: string | null
   /** The time that it covers; null if another run covers its slot, or that isn't known. */
   interval: { from: string; to: string } | null
+  /** The slot whose run stands in for it, which stored nothing; null if none does. */
+  coveredBy: string | null
   /** Whether it read its slot again; earlier runs of the slot then don't count. */
   again: boolean
   /** JSON of the cadence when it began; null without one. */
@@ -70,6 +72,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
   const reasons = await failuresOf(view, ids)
   const retried = await perRun(view, deadTasks, 'count(*)', ids, 'retried')
   const sinks = await sinksIn(view)
+  const standIn = await standInsOf(view, [...rows.values()])
   return reports.map((report): RunFacts => {
     const row = rows.get(report.runId)
     const id = row?.id ?? 0
@@ -81,6 +84,7 @@ export async function factsIn(view: View, filter: RunsFilter, limit: number): Pr
       source: row?.source ?? '',
       shard: shardNameIn(row?.sourceDigest ?? '') || null,
       interval: from === null || from >= Date.parse(report.slot) ? null : { from: slotOf(from), to: report.slot },
+      coveredBy: standIn(row?.coveredBy),
       again: row?.again === 1,
       cadence: row?.cadence ?? null,
       sinks: (row?.sinks ?? []).flatMap((sink) => sinks.get(sink) ?? []),
@@ -112,7 +116,7 @@ function outcomeOf(
 
 const moreColumns = [
   ...(['id', 'runId', 'source', 'sourceDigest', 'again', 'repeated', 'sinks', 'intervalFrom', 'cadence'] as const),
-  ...(['redelivered', 'replayed', 'replayedAt', 'readAt', 'storedAt'] as const),
+  ...(['redelivered', 'replayed', 'replayedAt', 'readAt', 'storedAt', 'coveredBy'] as const),
 ]
 
 async function moreOf({ manager, version }: View, reports: readonly RunReport[]): Promise<Map<string, RunRow>> {
@@ -123,6 +127,21 @@ async function moreOf({ manager, version }: View, reports: readonly RunReport[])
     rows.push(...(await manager.find(runs, { select, where: { runId } })))
   }
   return new Map(rows.map((row) => [row.runId, row]))
+}
+
+/** Finds the slot of a run, by its `id`, or of the run that stands in for that one. */
+async function standInsOf(
+  { manager }: View,
+  covered: readonly RunRow[],
+): Promise<(id: number | null | undefined) => string | null> {
+  if (covered.every(({ coveredBy }) => coveredBy == null)) return () => null
+  const all = await manager.find(runs, { select: { id: true, slot: true, coveredBy: true } })
+  const byId = new Map(all.map((run) => [run.id, run]))
+  return (id) => {
+    let standIn = byId.get(id ?? 0)
+    for (let next = standIn; next; next = byId.get(next.coveredBy ?? 0)) standIn = next
+    return standIn?.slot ?? null
+  }
 }
 
 /** Parameters per query: SQLite takes at most 32,766. */

@@ -132,7 +132,10 @@ function runInWords(run: ShownRun, width: number): string[] {
     ...optional('covers', run.interval !== null, `behind ${run.interval?.from}, up to ${run.interval?.to}`),
     ...optional('cadence', run.cadence !== null, run.cadence ?? ''),
     ...optional('sink', run.sinks.length > 0, run.sinks.join(', ')),
-    ['began', `${run.startedAt}${run.finishedAt === null ? '' : `, done ${run.finishedAt}`}`],
+    [
+      'began',
+      `${run.startedAt}${run.finishedAt === null ? '' : `, ${endsInWords[run.state] ?? 'done'} ${run.finishedAt}`}`,
+    ],
     ...optional('took', run.durationMs !== null, timeInWords(run)),
     ...optional('attempts', run.failures > 0, attemptsInWords(run)),
     ...optional('sent again', again !== '', again),
@@ -147,6 +150,13 @@ function runInWords(run: ShownRun, width: number): string[] {
   return [...wrapped(inPipeline(run.pipeline, `run ${run.runId}, slot ${run.slot}`), width), ...lines]
 }
 
+/** What came at `finishedAt`. */
+const endsInWords: Partial<Record<RunFacts['state'], string>> = {
+  missed: 'closed',
+  discarded: 'discarded',
+  lost: 'the loss found',
+}
+
 const optional = (name: string, isThere: boolean, text: string): [string, string][] => (isThere ? [[name, text]] : [])
 
 function stateInWords(run: ShownRun): string {
@@ -156,6 +166,7 @@ function stateInWords(run: ShownRun): string {
     read: 'read: all is stored, not all is in the sink',
     done: `done: the sink took all of it${run.dead > 0 ? ', but for the dead letters' : ''}`,
     missed: 'missed: it stored nothing',
+    covered: `covered: it stored nothing, and the run of ${run.coveredBy} stands in for it`,
     lost: 'lost: the sink had tasks of it and lost them',
     discarded: 'discarded: somebody gave it up',
     failed: 'failed: its source failed before its end',

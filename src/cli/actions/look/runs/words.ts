@@ -12,37 +12,42 @@ export interface Speed {
   readingMs: number | null
   /** From then until suspected duplicates were compared. */
   checkingMs: number | null
-  /** From then until the sink had the rest; null if some of it was sent again later. */
+  /** From then until the sink had the rest; null if some of it was sent again later, or lost. */
   deliveringMs: number | null
   /** Locations read per second. */
   perSecond: number | null
 }
 
 export function speedOf(run: RunFacts, now: number): Speed {
-  const { startedAt, readAt, storedAt, finishedAt, sentAgain, isBeingRead, read } = run
+  const { startedAt, readAt, storedAt, sentAgain, isBeingRead, read, state } = run
   const between = (from: string | null, to: string | null): number | null =>
     from === null || to === null ? null : Date.parse(to) - Date.parse(from)
   const isSentAgain = Object.values(sentAgain).some((tasks) => tasks > 0)
-  // After a redelivery, when the run was first done is no longer known.
-  const durationMs =
-    isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, isSentAgain ? null : finishedAt)
+  // When a run was done is no longer known after a redelivery or a loss; a missed or discarded one never was.
+  const doneAt = state === 'done' && !isSentAgain ? run.finishedAt : null
+  const durationMs = isBeingRead === true ? now - Date.parse(startedAt) : between(startedAt, doneAt)
   const readingMs = between(startedAt, readAt)
   const ms = readingMs ?? durationMs
   return {
     durationMs,
     readingMs,
     checkingMs: between(readAt, storedAt),
-    deliveringMs: isSentAgain ? null : between(storedAt, finishedAt),
+    deliveringMs: between(storedAt, doneAt),
     perSecond: ms === null ? null : Math.round(read / Math.max(0.001, ms / 1000)),
   }
 }
 
-/** A run that isn't read to its end, and that no process is reading, has failed or was interrupted. */
+/**
+ * A run that isn't read to its end, and that no process is reading, has failed or was interrupted; one that stored
+ * nothing, and for which another one stands in, is covered.
+ */
 export function runStateInWords({
   state,
   isBeingRead,
   lastError,
-}: Pick<RunFacts, 'state' | 'isBeingRead' | 'lastError'>): string {
+  coveredBy,
+}: Pick<RunFacts, 'state' | 'isBeingRead' | 'lastError'> & Partial<Pick<RunFacts, 'coveredBy'>>): string {
+  if (coveredBy) return 'covered'
   if (isBeingRead !== false) return state
   return lastError === null ? 'interrupted' : 'failed'
 }
@@ -82,7 +87,7 @@ export const secondsOf = (ms: number | null): string => (ms === null ? '' : seco
 
 /** What to do about a run, with a command, or that there is nothing to do. */
 export function nextStepOf(run: RunFacts, isSharded: boolean): string {
-  const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError } = run
+  const { runId, slot, state, isBeingRead, delivered, pending, dead, rejected, lastError, coveredBy } = run
   const id = shortId(runId)
   const flag = shardFlag(run.shard ?? '', isSharded)
   if (isBeingRead === true) return 'It is being read: wait for its end.'
@@ -94,9 +99,11 @@ export function nextStepOf(run: RunFacts, isSharded: boolean): string {
   if (state === 'lost') return `\`owm outbox replay --run ${id}${flag}\` delivers once more what the sink has lost.`
   if (state === 'discarded')
     return `Somebody gave it up; \`owm produce --slot ${slot}${flag} --again\` serves its slot after all.`
+  if (coveredBy !== null)
+    return `Nothing: the run of ${coveredBy} stands in for it; \`owm produce --slot ${slot}${flag}\` serves it as well.`
   if (state === 'missed')
     return rejected > 0 || lastError !== null
-      ? `Its source gave too little: correct that, then \`owm produce --slot ${slot}${flag}\`.`
+      ? `Its source failed, or gave too little: correct that, then \`owm produce --slot ${slot}${flag}\`.`
       : 'Nothing: a later run stands for it.'
   if (dead > 0)
     return `\`owm outbox retry --run ${id}\` puts the dead letters back, \`owm outbox purge --dead\` gives them up.`

@@ -48,7 +48,7 @@ export function storyOf(told: RunTold, { line, found }: About, seen: readonly Se
   const expected = line?.idIn(told)
   const taskId = (trace && taskIn(trace.text)?.id) ?? (expected && expected !== 'not due' ? expected : null)
   const entries = seen.filter((entry) => entry.taskId === taskId)
-  const state = runStateInWords({ ...run, isBeingRead: told.isBeingRead })
+  const state = runStateInWords({ state: run.state, lastError: run.lastError, isBeingRead: told.isBeingRead })
   const base = { slot: run.slot, runId: run.runId, state, taskId, entries, gone: null }
   if (trace) {
     const { seq, batch, attempts, reason, position, at, kind } = trace
