@@ -99,7 +99,7 @@ export class Mapping {
     const made = this.#made(plan, kept, raw, key)
     const isBesideId = key !== undefined && made !== undefined && !isMalformed(made) && !isSame(made['id'], key)
     if (isBesideId) return this.fromRecord({ ...record, [freeName('original_key', record)]: key }, raw)
-    if (made !== undefined) this.#judge.saw(record, made)
+    if (made !== undefined) this.#judge.saw(record, made, key)
     return made
   }
 

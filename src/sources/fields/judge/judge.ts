@@ -13,6 +13,7 @@ import type { Terms } from '../mapping.js'
 import { known, typed } from '../names.js'
 import type { FieldOptions } from '../options.js'
 import { namesIn, valueAt } from '../paths.js'
+import { Groups } from './groups.js'
 import { likelyFor, needs, otherUnit } from './likely.js'
 
 /** After this many records without a latitude, say, the list is taken to have none. */
@@ -34,6 +35,7 @@ export class Judge {
   readonly #unmapped: Map<string, string>
   /** Names in the first records, with a value each. */
   readonly #names = new Map<string, unknown>()
+  readonly #groups = new Groups()
   #records = 0
 
   constructor(options: FieldOptions, terms: Terms) {
@@ -66,8 +68,13 @@ export class Judge {
         throw this.#lacks(needed, sample, where, this.#unread(sample, meanings))
   }
 
-  /** Notes which names a record has. */
-  saw(record: Readonly<Record<string, unknown>>, made: Location | Malformed): void {
+  /**
+   * Notes which names a record has.
+   *
+   * @param key its own, in an object of records
+   */
+  saw(record: Readonly<Record<string, unknown>>, made: Location | Malformed, key?: string): void {
+    this.#groups.look(record, key)
     if (this.#missing.size === 0 && this.#unmapped.size === 0) return
     this.#records++
     for (const needed of this.#missing)
@@ -84,6 +91,9 @@ export class Judge {
 
   judge(isEnd: boolean): void {
     if (this.#records === 0) return
+    // Named in source.fields, one of many places in a record would pass for all of them.
+    if (this.#groups.areKeyed)
+      throw new ConfigurationError(`${this.#terms.title} holds places within its records.`, { hint: this.#groups.hint })
     const sample = [...this.#names].map(([name, value]) => ({ name, value }))
     for (const [own, why] of this.#unmapped)
       if (isEnd || nearestIn(own, sample) !== undefined) throw this.#notFound(own, why, sample, '')
@@ -100,8 +110,9 @@ export class Judge {
     const { title, thing } = this.#terms
     const near = nearestIn(own, sample)
     const what = thing === 'column' ? `${title} has no column "${own}"` : `${title}: no record has ${own}`
+    const likely = near === undefined ? 'Correct the name.' : `Did you mean "${near}"?`
     return new ConfigurationError(`${what}, which ${why}${where}.`, {
-      hint: `${this.#namesInWords(sample)} ${near === undefined ? 'Correct the name.' : `Did you mean "${near}"?`}`,
+      hint: `${this.#namesInWords(sample)} ${this.#groups.hint ?? likely}`,
     })
   }
 
@@ -109,7 +120,7 @@ export class Judge {
   #lacks(needed: string, sample: readonly Sample[], where: string, unread = sample): ConfigurationError {
     const { title, thing } = this.#terms
     const both = needed === 'city' ? undefined : sample.find(({ value }) => looksLikePair(value) !== undefined)
-    const hint = both ? pairHint(both, thing) : this.#mapHint(needed, unread)
+    const hint = this.#groups.hint ?? (both ? pairHint(both, thing) : this.#mapHint(needed, unread))
     return new ConfigurationError(`${title} has no ${thing} for the ${needed}${where}.`, {
       hint: `${this.#namesInWords(sample)} ${hint}`,
     })

@@ -21,6 +21,13 @@ export function likelyFor(needed: string, names: readonly string[]): string | un
 const isLikely = (name: string, needed: string): boolean =>
   needs.find(([each]) => each === needed)?.[1].test(withoutHidden(name)) === true
 
+/** Whether these seem to be a place's names: of its name and its coordinates, in two values or in one. */
+export function looksLikePlace(names: readonly string[]): boolean {
+  const has = (needed: string): boolean => names.some((name) => isLikely(name, needed))
+  const hasBoth = names.some((name) => /(^|\.)coordinates$/i.test(name))
+  return has('city') && (hasBoth || (has('latitude') && has('longitude')))
+}
+
 const unitOf = (name: string, needed: string): ReturnType<typeof unitIn> =>
   needed === 'latitude' || needed === 'longitude' ? unitIn(name, needed) : undefined
 
