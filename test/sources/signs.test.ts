@@ -1,5 +1,7 @@
 /** What an answer says of itself: which of it is a sign that there is more than its five items. */
 import { expect, test } from 'vitest'
+import { totalsIn } from '../../src/sources/signs/marks.js'
+import { membersOf } from '../../src/sources/signs/members.js'
 import { partIn } from '../../src/sources/signs/partial.js'
 
 const list = [1, 2, 3, 4, 5]
@@ -42,6 +44,19 @@ test.each<[beside: object, says: RegExp]>([
     (beside): [object, RegExp] => [beside, /has about 12 items/],
   ),
   [{ total_pages: '1+' }, /one of at least 2 pages/],
+  [{ page: '1/3' }, /3 pages/],
+  ...[{ totals: { stations: 12 } }, { counts: { stations: 12 } }, { count: { stations: 12 } }].map(
+    (beside): [object, RegExp] => [beside, /12 items/],
+  ),
+  [{ meta: { filter_count: 12 } }, /12 items/],
+  [{ totals: { pages: 3 } }, /3 pages/],
+  [{ '@Microsoft.Dynamics.CRM.totalrecordcount': 12 }, /12 items/],
+  [{ '@Microsoft.Dynamics.CRM.morerecords': true }, /more follows/],
+  [{ '@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded': true }, /more follows/],
+  [{ search_cutoff: true }, /more follows/],
+  [{ additional_data: { pagination: { more_items_in_collection: true } } }, /more follows/],
+  [{ additional_data: { pagination: { next_start: 5 } } }, /goes on at 5/],
+  [{ _clusters: { total: 3, successful: 2, skipped: 1 } }, /an error: 1 have failed/],
   [{ final: false }, /more follows/],
   [{ canLoadMore: true }, /more follows/],
   [{ pages_left: 2 }, /more follows/],
@@ -81,6 +96,9 @@ test.each<[beside: object]>([
   [{ skipped: 7, missing: 0, failed: [], failed_sources: [], missing_values: 12, unavailable: false }],
   [{ final: true, canLoadMore: false, pages_left: 0 }],
   [{ stats: { fullCount: 99 } }],
+  [{ totals: { sensors: 99 }, counts: { errors: 9, stations: 5 }, cities: { total: 9 } }],
+  [{ _shards: { total: 9, successful: 9, skipped: 4, failed: 0 }, _clusters: { total: 1, successful: 1, skipped: 0 } }],
+  [{ page: '1/1', search_cutoff: false, meta: { filter_count: 2 } }],
   [{ total: { value: 5, relation: 'eq' } }],
   [{ total: 5, total_relation: 'eq', relation: 'city', type: 'gte', accuracy: 'more than 5 km', limit_type: 'min' }],
   [{ total: 5, total_is_lower_bound: false, total_capped: false, numFoundExact: true, exact_match: false }],
@@ -100,10 +118,24 @@ test.each([{ totalStations: 12 }, { stations_aggregate: { aggregate: { count: 12
   },
 )
 
+test('a list without a name of its own is one of places', () => {
+  for (const beside of [{ total_places: 12 }, { stationCount: 12 }, { counts: { cities: 12 } }])
+    expect(partIn({ data: list, ...beside }, 5, 'data')).toMatch(/12 items/)
+  expect(partIn({ countries: list, total_cities: 12 }, 5, 'countries')).toBeUndefined()
+})
+
 test.each(['network', 'city', 'address'])('the items of one %s are not those that a count of it counts', (name) => {
   expect(partIn({ [name]: { items: list, [`${name}Count`]: 12 } }, 5, `${name}.items`)).toBeUndefined()
 })
 
 test('a list under a name of paging gives no other name a meaning', () => {
   expect(partIn({ page: list, page_number: 1, pageTitle: 'x' }, 5, 'page')).toBeUndefined()
+})
+
+test('what an object beside the list counts may be the list, unless it is of servers', () => {
+  const totals = (beside: object): unknown[] =>
+    totalsIn(membersOf({ root: { ...beside, stations: list } }, 'root.stations')).map(({ value }) => value)
+  expect(totals({ fields: { totalCount: 12 } })).toEqual([12])
+  for (const name of ['_shards', '_clusters', 'nodes', 'hosts', 'rate', 'rate_limit'])
+    expect(totals({ [name]: { total: 12 } })).toEqual([])
 })

@@ -4,7 +4,7 @@
  */
 import { isTree } from '../../tasks/json/tree.js'
 import { type Exactness, exactnessOf, vaguest } from './exactness.js'
-import type { Member } from './members.js'
+import { isOfCounts, type Member } from './members.js'
 import { wholeOf } from './tree.js'
 
 interface Count {
@@ -20,7 +20,8 @@ export const things =
 const numberOf = '(?:(?:n|nb|nr|num|number)(?:of)?|noof)'
 const counts = 'total|count|found|matched|hits|available'
 const beside =
-  'n|nb|nr|num|number|noof|of|in|all|full|grand|estimated|approximate|approx|matching|filtered|returned|display|size|' +
+  'n|nb|nr|num|number|noof|of|in|all|full|grand|estimated|approximate|approx|matching|filter(?:ed)?|returned|display|' +
+  'size|' +
   'lower|bound|atleast'
 
 const wordsOfItems = new RegExp(`^(?:${counts}|${things}|${beside})+$`)
@@ -38,8 +39,9 @@ export const namesPages = (name: string): boolean => pages.test(name)
 
 /** How many items or pages there are, according to a member near the list. */
 export function countIn(member: Member): Count | undefined {
-  const { name, value, beside } = member
-  const kind = namesItems(name) ? 'items' : namesPages(name) ? 'pages' : kindBeside(name, Object.keys(beside))
+  const { at, name, value, beside } = member
+  const full = isOfCounts(at) ? `total${name}` : name
+  const kind = namesItems(full) ? 'items' : namesPages(full) ? 'pages' : kindBeside(name, Object.keys(beside))
   const number = kind && readNumber(value)
   if (kind && number) return counted(kind, number, exactnessOf(member))
   return typeof value === 'string' ? inWords(name, value) : undefined
@@ -65,7 +67,7 @@ const least = '>=?|≥|over|more than|at least'
 const about = '~|≈|about|approximately|approx\\.?|around|circa|ca\\.?'
 const many = `((?:(?:${about}|${least}) ?)?\\d[\\d,]*(?:\\+| or more)?)`
 const range = `(?:\\d[\\d,]*\\s*(?:to|-|–)\\s*)?\\d[\\d,]*\\s+(?:out )?of ${many}`
-const ofPages = /\b(?:page|part|chunk)\s+\d+ of (\d+\+?)(?!\w)/i
+const ofPages = /\b(?:page|part|chunk)\s+\d+(?: of | ?\/ ?)(\d+\+?)(?!\w)/i
 const ofMany = [
   new RegExp(`^\\W*${range}(?: (?:${things}|places|in total|total))?\\W*$`, 'i'),
   new RegExp(`^\\W*(?:showing|displaying|viewing|listing|returned|returning)(?: \\w+)? ${range}(?: \\w+)?\\W*$`, 'i'),

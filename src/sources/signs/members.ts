@@ -28,6 +28,8 @@ const envelopes =
 const ownEnvelopes = /^(items)?aggregat(e|ion)$|^aggregateitems$|^items(agg|connection)$/
 /** As ArangoDB and ArcGIS have them, beside the list; `stats` alone are of anything. */
 const envelopePaths = /^(extra|(extra|meta(data)?)\.stat(istic)?s)$/i
+/** Objects of counts, `{totals: {stations: 12, pages: 3}}`, by the ends of paths. */
+const countEnvelopes = /(^|\.)(total|count)s?$/i
 /** In those, what may be of anything as well. */
 const vague = /^(hits|count|total|found|matched|available)$/
 const mostLevels = 5
@@ -36,7 +38,7 @@ export const nameOf = (key: string): string =>
   withoutNamespace(key)
     .replace(/^i(?=Total[A-Z])/, '') // as DataTables once named integers
     .toLowerCase()
-    .replace(/^@\w+\./, '')
+    .replace(/^@(\w+\.)+/, '')
     .replace(/[^a-z0-9]/g, '')
     .replace(/^(odata|opensearch|hydra|xms|xwp|x?pagination|x)(?=.)/, '')
 
@@ -54,13 +56,19 @@ export const membersOf = (json: unknown, list?: string): Member[] => [
 /** Any list's name, rather than its own: `stations` is that of `stations.nodes`. */
 const generic = /^(nodes|edges|items|data|values|results?|records|rows|entries|list|response|query|payload|body)$/
 
+/** What a list with such a name holds here. */
+const places = ['places', 'stations', 'sites', 'locations', 'cities', 'airports']
+
 /**
  * Finds the list's own name, in the plural and in the singular, at either end of another name. The name above a
  * generic one counts in the plural only: `cityCount` beside `city.items` is a number of cities.
  */
 function ownNames(list: string): RegExp | undefined {
   const [last = '', above = ''] = list.split('.').map(nameOf).reverse()
-  const names = [last, ...(generic.test(last) && !generic.test(above) && /[^su]s$/.test(above) ? [above] : [])].filter(
+  const isGeneric = generic.test(last)
+  const isNamedAbove = isGeneric && !generic.test(above) && /[^su]s$/.test(above)
+  const others = isNamedAbove ? [above] : isGeneric && (above === '' || generic.test(above)) ? places : []
+  const names = [last, ...others].filter(
     (name) => name.length >= 3 && !/page|next|more|last|total|count|cursor|token/.test(name),
   )
   if (names.length === 0) return undefined
@@ -82,21 +90,28 @@ export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   const { prefix, list, own = /^$/, isNear, level } = scope
   if (!isObject(json)) return
   if (Array.isArray(json) && list === undefined) return
+  // Beside the list, objects of any name are entered; those count as near that are about the list by their name.
+  const isAround = list === undefined ? level === 0 : list.startsWith(prefix)
+  const counted = isOfCounts(prefix) ? 'total' : ''
   const beside = Object.fromEntries(Object.entries(json).map(([key, value]) => [nameOf(key), value]))
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
-    const name = nameOf(key).replace(own, 'items')
+    const name = `${counted}${nameOf(key)}`.replace(own, 'items').slice(counted.length)
     const isOfList = isNear && !(/stats\.$|statistics\.$/i.test(prefix) && vague.test(name))
     yield { at, key, name, beside, value: textIn(value), isNear: isOfList, level }
     const leadsToList = list?.startsWith(`${at}.`) ?? false
     if (!isTree(value) && !leadsToList) continue
-    const isEnvelope = envelopes.test(key) || ownEnvelopes.test(name) || envelopePaths.test(at)
+    const isEnvelope =
+      envelopes.test(key) || ownEnvelopes.test(name) || envelopePaths.test(at) || countEnvelopes.test(at)
     const isAbout = isNear && (leadsToList || isEnvelope || Array.isArray(json))
-    if (isAbout ? level < mostLevels : level === 0)
+    if ((isAbout || isEnvelope || isAround) && level < mostLevels)
       yield* membersWithin(value, { ...scope, prefix: `${at}.`, isNear: isAbout, level: level + 1 })
   }
 }
+
+/** Whether a member's path, or the start of one, is that of an object of counts. */
+export const isOfCounts = (at: string): boolean => countEnvelopes.test(at.replace(/\.[^.]*$/, ''))
 
 /** The text of an element that was XML, whose attributes stand beside it; anything else as it is. */
 function textIn(value: unknown): unknown {

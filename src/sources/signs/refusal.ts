@@ -27,7 +27,7 @@ const lasting = new RegExp(
 const clientErrors = [400, 401, 403, 404, 422]
 
 /** Objects around or beside the list that may hold the error. */
-const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards']
+const envelopes = ['meta', 'status', 'header', 'head', 'response', 'result', 'info', 'metadata', '_shards', '_clusters']
 
 /** The error in an answer; undefined for a good one. */
 export function refusalIn(json: unknown, ok?: Wanted): Refusal | undefined {
@@ -83,10 +83,13 @@ function markIn(tree: Tree): string | undefined {
   return name && `${name} is ${exactJson(tree[name]) ?? ''}`
 }
 
-/** Elasticsearch's failed shards: the answer has only what the others hold. */
-function failedIn(tree: Tree): string {
-  const failed = wholeOf(tree['failed']) ?? 0
-  return failed > 0 && wholeOf(tree['successful']) !== undefined ? `${failed} have failed` : ''
+/** Elasticsearch's shards and clusters that failed: the answer has only what the others hold. */
+function failedIn({ total, successful, failed, skipped }: Tree): string {
+  const good = wholeOf(successful)
+  if (good === undefined) return ''
+  // A cluster that can't be reached is only skipped; a shard that is skipped has nothing, and counts as successful.
+  const lacking = Math.max(wholeOf(failed) ?? 0, skipped === undefined ? 0 : (wholeOf(total) ?? 0) - good)
+  return lacking > 0 ? `${lacking} have failed` : ''
 }
 
 const errorNames = [
