@@ -138,6 +138,7 @@ export class RecordReader {
       return isTwice(type instanceof RepeatedKey ? 'type' : 'coordinates')
     const only: unknown =
       type === 'MultiPoint' && Array.isArray(coordinates) && coordinates.length === 1 ? coordinates[0] : undefined
+    if (type === undefined) return new Unreadable("the feature's geometry has no type: it must be a Point")
     if (type !== 'Point' && only === undefined)
       return new Unreadable(`the feature's geometry must be a Point, not a ${String(type)}`)
     const [longitude, latitude]: unknown[] = [only ?? coordinates].flat()

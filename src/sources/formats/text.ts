@@ -2,6 +2,7 @@
 import { pipeline } from 'node:stream'
 import { TextDecoder } from 'node:util'
 import { createGunzip } from 'node:zlib'
+import * as z from 'zod'
 import { codeOf, toError } from '../../errors/index.js'
 import { nearest } from '../../errors/suggest.js'
 import { damaged, maxRecord } from './records.js'
@@ -15,7 +16,17 @@ const usualEncodings = [
   ...Array.from({ length: 16 }, (_, part) => `iso-8859-${part + 1}`),
 ]
 
-export function isEncoding(name: string): boolean {
+/** @param what is encoded, and by what it is known without the option: for the description */
+export const encoding = (what: string, otherwise: string): z.ZodOptional<z.ZodString> =>
+  z
+    .string()
+    .refine(isEncoding, {
+      error: ({ input }) => `there is no such encoding; the nearest is ${nearestEncoding(String(input))}`,
+    })
+    .optional()
+    .describe(`${what} encoding, such as latin1, windows-1252 or utf-16le; by default ${otherwise}`)
+
+function isEncoding(name: string): boolean {
   try {
     return new TextDecoder(name).encoding !== ''
   } catch {
@@ -23,7 +34,7 @@ export function isEncoding(name: string): boolean {
   }
 }
 
-export const nearestEncoding = (name: string): string =>
+const nearestEncoding = (name: string): string =>
   nearest(name, usualEncodings) ?? 'utf-8, or another of the WHATWG Encoding Standard'
 
 /** Joins the first chunks until they satisfy `isEnough`. */
@@ -104,7 +115,7 @@ export function refuse(found: Signature | undefined, name: string): void {
 export async function* decoded(bytes: AsyncIterable<Buffer>, encoding: string | undefined): AsyncGenerator<string> {
   let decoder: TextDecoder | undefined
   for await (const chunk of merged(bytes, Buffer.concat, (head) => head.length >= 2)) {
-    decoder ??= new TextDecoder(encoding ?? encodingOf(chunk))
+    decoder ??= new TextDecoder(encoding ?? encodingOf(chunk) ?? 'utf-8')
     yield decoder.decode(chunk, { stream: true })
   }
   const rest = decoder?.decode()
@@ -112,10 +123,11 @@ export async function* decoded(bytes: AsyncIterable<Buffer>, encoding: string | 
 }
 
 /** By the byte order mark, or by the zero beside the first character, which is ASCII in nearly every list. */
-function encodingOf([first, second]: Buffer): string {
+export function encodingOf([first, second, third]: Buffer): string | undefined {
+  if (first === 0xef && second === 0xbb && third === 0xbf) return 'utf-8'
   if ((first === 0xff && second === 0xfe) || (first !== 0 && second === 0)) return 'utf-16le'
   if ((first === 0xfe && second === 0xff) || (first === 0 && second !== 0)) return 'utf-16be'
-  return 'utf-8'
+  return undefined
 }
 
 /** Arrays of whole lines without their line ends, but with the CR of CRLF. */

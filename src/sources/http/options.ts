@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { fieldOptions } from '../fields/options.js'
 import { csvOptions } from '../formats/csv/options.js'
 import { layout } from '../formats/layout.js'
+import { encoding } from '../formats/text.js'
 
 const name = z.string().min(1)
 const path = z.string().min(1).optional()
@@ -97,6 +98,7 @@ export const options = z
       .optional()
       .describe('what the answers are, also compressed as a .gz file; by default JSON'),
     layout,
+    encoding: encoding("the answers'", "what a byte order mark or the header Content-Type's charset says, or UTF-8"),
     headers: z
       .record(name, z.string())
       .refine(areHeaders, 'names and values of HTTP headers are expected')

@@ -4,7 +4,7 @@ import { fieldOptions } from '../fields/options.js'
 import { csvOptions } from '../formats/csv/options.js'
 import { layout } from '../formats/layout.js'
 import { formats } from '../formats/records.js'
-import { isEncoding, nearestEncoding } from '../formats/text.js'
+import { encoding } from '../formats/text.js'
 
 export const options = z
   .strictObject({
@@ -32,16 +32,7 @@ export const options = z
         'whether a JSON or YAML object is the whole list, whatever it says itself of a total, of more pages ' +
           'or of an error',
       ),
-    encoding: z
-      .string()
-      .refine(isEncoding, {
-        error: ({ input }) => `there is no such encoding; the nearest is ${nearestEncoding(String(input))}`,
-      })
-      .optional()
-      .describe(
-        "the file's encoding, such as latin1, windows-1252 or utf-16le; by default " +
-          'what a byte order mark says, or UTF-8',
-      ),
+    encoding: encoding("the file's", 'what a byte order mark says, or UTF-8'),
     ...csvOptions,
   })
   .refine(

@@ -17,6 +17,17 @@ test.each([
   ['lonE6', 'longitude', 'millionths of degrees'],
   ['lat_microdeg', 'latitude', 'millionths of degrees'],
   ['lon_gon', 'longitude', 'gons'],
+  ['westl. Länge', 'longitude', 'degrees to the west'],
+  ['südl. Breite', 'latitude', 'degrees to the south'],
+  ...['Breite (GG.MM)', 'lat_deg_min', 'LAT_DDMM', 'LAT_DDMMSS', 'lat_ddm'].map(
+    (name) => [name, 'latitude', 'minutes behind the point (52.28 is 52° 28′)'] as const,
+  ),
+  ...['lat_1e5', 'lat*1000', 'Latitude x 100', 'lat_mdeg'].map(
+    (name) => [name, 'latitude', 'parts of degrees'] as const,
+  ),
+  ...['colatitude', 'lat_rotated', 'geomagnetic_latitude'].map(
+    (name) => [name, 'latitude', 'degrees from another pole'] as const,
+  ),
 ] as const)('%s, as a %s: %s', (name, axis, what) => {
   expect(unitIn(name, axis)?.what).toBe(what)
   expect(likelyFor(axis, ['name', name])).toBeUndefined()
@@ -24,6 +35,9 @@ test.each([
 
 test.each([
   ['lats', 'latitude'],
+  ['lat_dms', 'latitude'],
+  ['lat_min', 'latitude'],
+  ['lat_deg', 'latitude'],
   ['latitude', 'latitude'],
   ['lat_wgs84', 'latitude'],
   ['Breite (Grad)', 'latitude'],

@@ -37,6 +37,21 @@ test.each([
   expect((await readAll({ url: origin })).locations).toMatchObject([{ city: 'Zürich' }])
 })
 
+const zurich = 'id,name,lat,lon\n0,Zürich,1,2\n'
+test.each([
+  ['Latin-1 that no header names', 'text/csv', Buffer.from(zurich, 'latin1'), 'latin1'],
+  ['Latin-1 under a name that nobody knows', 'text/csv; charset=cp943c', Buffer.from(zurich, 'latin1'), 'latin1'],
+  ['Latin-1 under another name', 'text/csv; charset=utf-8', Buffer.from(zurich, 'latin1'), 'windows-1252'],
+  ['UTF-16 with a mark under UTF-8', 'text/csv; charset=utf-8', Buffer.from(`\ufeff${zurich}`, 'utf16le')],
+  ['UTF-8 with a mark under UTF-16', 'text/csv; charset=utf-16', Buffer.from(`\ufeff${zurich}`)],
+  ['UTF-16 without a word', 'text/csv', Buffer.from(zurich, 'utf16le')],
+  ['UTF-16BE under UTF-16', 'text/csv; charset=utf-16', Buffer.from(zurich, 'utf16le').swap16()],
+])('reads CSV in %s', async (_, type, body, encoding?: string) => {
+  const { origin } = await api((_, response) => response.writeHead(200, { 'content-type': type }).end(body))
+  const read = await readAll({ url: origin, pagination: { type: 'link' }, format: 'csv', encoding })
+  expect(read.locations).toMatchObject([{ city: 'Zürich' }])
+})
+
 describe('understands', () => {
   const one = { id: 0, name: 'x', lat: 1, lon: 2 }
 

@@ -9,26 +9,28 @@ interface Unit {
   readonly remedy: string
   /** The axis that it applies to; both by default. */
   readonly axis?: Axis
-  /** Matches the word in a name that gives the unit. */
+  /** Matches the word in a name that gives the unit; or the end of the name, with letters and digits only. */
   readonly said: RegExp
+  readonly isAtEnd?: true
   /** Whether a value is possible in this unit. */
   mayBe(value: number): boolean
 }
 
+const otherPole = /^(rotated|(geo)?magnetic|co-?lat(itude)?)$/
 const turned = 'turn their sign first'
 const units: readonly Unit[] = [
   {
     what: 'degrees to the west',
     remedy: turned,
     axis: 'longitude',
-    said: /^(w|west(ern)?|westlich|ouest|oeste)$/,
+    said: /^(w|west(ern|l)?|westlich|ouest|oeste)$/,
     mayBe: (value) => value >= 0,
   },
   {
     what: 'degrees to the south',
     remedy: turned,
     axis: 'latitude',
-    said: /^(s|south(ern)?|südlich|suedlich|sud|sur)$/,
+    said: /^(s|south(ern)?|südl|südlich|suedl|suedlich|sud|sur)$/,
     mayBe: (value) => value >= 0,
   },
   {
@@ -38,6 +40,20 @@ const units: readonly Unit[] = [
     mayBe: (value) => Math.abs(value) <= 2 * Math.PI,
   },
   { what: 'gons', remedy: 'make degrees of them first', said: /^(gons?|gradians?)$/, mayBe: () => true },
+  { what: 'degrees from another pole', remedy: 'map the geographic ones', said: otherPole, mayBe: () => true },
+  {
+    what: 'minutes behind the point (52.28 is 52° 28′)',
+    remedy: 'write them as 52° 28′ first, and set source.dms',
+    said: /(dd|gg)mm(ss)?$|ddm$|(deg|grad)min(sec)?$/,
+    isAtEnd: true,
+    mayBe: (value) => Math.round((Math.abs(value) % 1) * 100) < 60,
+  },
+  {
+    what: 'parts of degrees',
+    remedy: 'divide them first',
+    said: /^(1?e[1-5]|10+|m(illi)?deg(rees?)?)$/,
+    mayBe: Number.isInteger,
+  },
   { what: 'ten-millionths of degrees', remedy: 'divide them first', said: /^(1?e7)$/, mayBe: Number.isInteger },
   {
     what: 'millionths of degrees',
@@ -67,7 +83,7 @@ export function unitIn(name: string, axis: Axis): Unit | undefined {
   const words = unitWords(name)
   return units.find(
     (unit) =>
-      words.some((word) => unit.said.test(word)) &&
+      (unit.isAtEnd ? unit.said.test(words.join('')) : words.some((word) => unit.said.test(word))) &&
       (unit.axis === undefined || (unit.axis === axis && !isSigned(words))),
   )
 }

@@ -5,7 +5,7 @@ import { gunzipSync } from 'node:zlib'
 import { codeOf, toError } from '../../../errors/index.js'
 import { isJson, parseJson } from '../../../tasks/json/parse.js'
 import { signatureOf } from '../../formats/signature.js'
-import { isGzip } from '../../formats/text.js'
+import { encodingOf, isGzip } from '../../formats/text.js'
 import { TooLong } from '../errors.js'
 import type { Options } from '../options.js'
 import { type Answer, headerOf } from './received.js'
@@ -24,9 +24,9 @@ export class WrongContent extends Error {
 }
 
 /** The bytes of the list. Throws WrongContent, or TooLong. */
-export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buffer {
+export function bytesOf(answer: Answer, { format, maxBodyBytes, encoding: given }: Options): Buffer {
   const { body, headers } = answer
-  const encoding = encodedAs(body, answer)
+  const encoding = encodedAs(body, answer, given)
   if (encoding !== undefined)
     throw new WrongContent(
       `is encoded with ${encoding} (content-encoding), which owm doesn't read${kindOf(headers)}`,
@@ -52,10 +52,10 @@ export function bytesOf(answer: Answer, { format, maxBodyBytes }: Options): Buff
  * The encoding of a body that can't be read as it is; undefined for one that can, whatever its header says: some
  * servers name a character set there.
  */
-export function encodedAs(body: Buffer, answer: Answer): string | undefined {
+export function encodedAs(body: Buffer, answer: Answer, given?: string): string | undefined {
   const { encodings } = answer
   if (encodings.length === 0 || isGzip(body)) return undefined
-  return /[^\P{Cc}\t\r\n\f]|\ufffd/u.test(textOf(body, answer)) ? encodings.join(', ') : undefined
+  return /[^\P{Cc}\t\r\n\f]|\ufffd/u.test(textOf(body, answer, given)) ? encodings.join(', ') : undefined
 }
 
 const kindOf = (headers: Answer['headers']): string => ` (${headerOf(headers, 'content-type') || 'no content type'})`
@@ -72,8 +72,10 @@ function expanded(body: Buffer, most: number): Buffer {
 /** Encodings with one byte per character, which servers name out of habit. */
 const singleByte = /^(iso-?8859|windows-?125|cp125|latin|us-ascii|ascii)/i
 
-/** The text of an answer, in the encoding that it names. */
-export function textOf(bytes: Buffer, { headers }: Answer): string {
+/** The text of an answer: in the given encoding, or that of its first bytes, or the one that it names. */
+export function textOf(bytes: Buffer, { headers }: Answer, given?: string): string {
+  const encoding = given ?? encodingOf(bytes)
+  if (encoding !== undefined) return new TextDecoder(encoding).decode(bytes)
   const charsetInHeader = /charset=["']?([\w-]+)/i.exec(headerOf(headers, 'content-type'))?.[1] ?? 'utf-8'
   // JSON is UTF-8, whatever its header says (RFC 8259, 8.1); no text in Latin-1 looks like it by chance.
   const charset = singleByte.test(charsetInHeader) && isUtf8(bytes) ? 'utf-8' : charsetInHeader

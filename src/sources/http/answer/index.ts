@@ -63,7 +63,7 @@ export class Reader {
     }
     try {
       const hasNoBody = answer.status === 204
-      const text = hasNoBody ? '' : textOf(bytesOf(answer, this.#given), answer)
+      const text = hasNoBody ? '' : textOf(bytesOf(answer, this.#given), answer, this.#given.encoding)
       const about: About = { where, isFirst, wrong, isSuspicious: text.includes('\ufffd') }
       if (hasNoBody || (this.#given.format ?? 'json') !== 'json') return await this.#lines(text, answer, about)
       return this.#page(jsonOf(text, answer), answer, about)
