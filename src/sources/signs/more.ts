@@ -64,7 +64,8 @@ const named = (...words: readonly string[]): RegExp => new RegExp(`^(${words.joi
 const names = {
   more: named(
     '(has|is|are|there)?(next(page|results?|items?)?|additional\\w*)',
-    `(has|is|are|was|were|there)?(${things}|list|search|response|output)?(is|was|were)?(truncated|limited|capped|cutoff)`,
+    `(has|is|are|was|were|there)?(${things}|list|response|output)?(is|was|were)?(truncated|limited|capped)`,
+    '(search)?cutoff',
     `truncated(${things}|list|response|output)`,
     '(has|is|are|there|can)?(load|fetch|get)?more(?!info)\\w*',
     '(is|are)?(partial|incomplete)\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',

@@ -152,9 +152,3 @@ test('a test that is gone is noticed', () => {
   expect(isThere(servers('an error with status 200 ends no list, nor begins one'))).toBe(false)
   expect(isThere(['sources/field/gone.test.ts', 'test'])).toBe(false)
 })
-
-test("Esri's geometry in a feature is told from a Point", async () => {
-  const features = [{ type: 'Feature', properties: { name: 'Bern' }, geometry: { x: 7.4, y: 46.9 } }]
-  const { reasons } = await read('a.geojson', JSON.stringify({ type: 'FeatureCollection', features }))
-  expect(reasons).toEqual(["the feature's geometry has no type: it must be a Point"])
-})

@@ -223,11 +223,12 @@ describe('positions', () => {
     const { locations } = await read(
       'list.geojson',
       JSON.stringify({
-        features: [feature(line), feature(null), feature({ type: 'Point', coordinates: [] }), { a: 1 }],
+        features: [feature(line), feature({ x: 1, y: 2 }), feature(null), feature({ type: 'Point' }), { a: 1 }],
       }),
     )
     expect(plain(locations)).toEqual([
       { malformed: "the feature's geometry must be a Point, not a LineString", value: JSON.stringify(feature(line)) },
+      { malformed: "the feature's geometry has no type: it must be a Point", value: expect.any(String) },
       { malformed: 'the feature has no geometry', value: JSON.stringify(feature(null)) },
       { malformed: 'the Point has no longitude and latitude', value: expect.any(String) },
       { malformed: 'it is no GeoJSON feature', value: '{"a":1}' },
