@@ -90,6 +90,7 @@ const guards: [name: string, by: Changes[string], file: string, test: string][] 
   ['holes-are-due', '', 'schedule/intervals.integration', 'a new outbox serves those'],
   ['stored-from-minimum', never, 'pipeline/minimum.integration', 'fewer than minLocations'],
   ['log-kept', never, 'outbox/strangers.integration', 'whose log is still there is not created again'],
+  ['log-of-the-file', never, 'outbox/foreign-log.integration', 'before the last run'],
   ['mark-is-new', '', 'faults/protocol/place', 'a stream that is deleted together with its mark'],
   ['mark-restored', 'if true then return end', 'faults/protocol/place', 'a mark that is deleted alone'],
   ['missing-is-not-empty', never, 'outbox/strangers.integration', 'a missing outbox'],

@@ -1,6 +1,6 @@
 /** The outbox: its files and its disk, then what is in it. */
 import { OutboxError, toError, withHint } from '../errors/index.js'
-import { fileSystemOf, freeBytesAt, whyUnsuited } from '../files/disk.js'
+import { fileSystemOf, freeBytesAt, isWithoutInodes, whyUnsuited } from '../files/disk.js'
 import { volatileAt } from '../files/volatile.js'
 import { filesOf, logsWithoutOutbox } from '../outbox/inspect/files.js'
 import { type Health, healthOf, type OpenRun } from '../outbox/inspect/health.js'
@@ -72,7 +72,9 @@ export async function diskChecks(path: string, health: Health | undefined, expec
       ? unknown('outbox-disk', 'this system does not tell which file system it is')
       : judged('outbox-disk', why && `${path} is on ${type}: ${why}`, `${path} is on ${type}`),
     judged('outbox-cleaned', volatile?.isEmptied ? `${path}: ${volatile.why}` : undefined, 'nobody clears its folder'),
-    judged('outbox-space', free < needed ? `only ${room}` : undefined, room),
+    (await isWithoutInodes(path))
+      ? wrong('outbox-space', 'its file system has no inodes left (`df -i`)')
+      : judged('outbox-space', free < needed ? `only ${room}` : undefined, room),
     ...(files ? fileChecks(files) : []),
   ]
 }

@@ -57,3 +57,9 @@ export async function freeBytesAt(path: string): Promise<number> {
   const { bavail, bsize } = await statfs(await folderOf(path))
   return bavail * bsize
 }
+
+/** Whether the file system of a path has no inode left for another file. Some have no fixed number of them. */
+export async function isWithoutInodes(path: string): Promise<boolean> {
+  const { files, ffree } = await statfs(await folderOf(path))
+  return files > 0 && ffree === 0
+}

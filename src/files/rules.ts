@@ -119,7 +119,7 @@ async function create(path: string): Promise<void> {
 
 /** Creates a lock's database if it is missing. It stays empty, so SQLite creates and opens nothing beside it. */
 export async function prepareLock(path: string): Promise<void> {
-  await checkFile(path) // its hints fit a lock, those of a database's check don't
+  await checkFile(path, self(), hintShared) // its hints fit a lock, those of a database's check don't
   if (!(await checkDatabase(path))) await create(path)
 }
 
@@ -168,6 +168,12 @@ const hintOwner =
 
 /** For a file in the place of one of owm's. */
 const hintPutThere: RefusedFile['hint'] = (other) => `Find out who put it there, then remove it. ${other}`
+
+/** For a file that owm keeps beside another one, which two users can't share. */
+export const hintShared =
+  (uid: number): RefusedFile['hint'] =>
+  (other) =>
+    `Find out who put it there. If owm did, as user ${uid}, leave it: a file is one user's. If not, remove it. ${other}`
 
 /** For a file that owm, as another user, may have written. */
 const hintWritten = (): RefusedFile['hint'] => (other) =>

@@ -4,41 +4,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
-import { DataSource, type DataSourceOptions } from 'typeorm'
-import { silent } from '../../databases/silent.js'
+import type { DataSource } from 'typeorm'
 import { sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError } from '../../errors/index.js'
 import { isLocked } from '../../files/lock.js'
 import { statsOf } from '../../files/rules.js'
-import { entities } from './entities.js'
+import { connect } from './connection.js'
+import { checkLog } from './log.js'
 import { applicationId, migrations } from './migrations.js'
 import { isPassing, NewerOutbox } from './trouble.js'
 
-/** Milliseconds that a statement waits for another process' lock. */
-const busyTimeout = 10_000
-
 /** Attempts to open an outbox for reading, with pauses of 1, 2, 3 … ms: 0.2 s in all. */
 const mostAttempts = 20
-
-type Entities = NonNullable<DataSourceOptions['entities']>
-
-/**
- * @param flags of sqlite3_open_v2
- * @param tables the entities to read and write
- */
-export async function connect(database: string, flags: number, tables: Entities = entities): Promise<DataSource> {
-  const source = new DataSource({
-    type: 'sqlite',
-    database,
-    flags: flags | sqlite3().OPEN_FULLMUTEX,
-    busyTimeout,
-    entities: tables,
-    migrations,
-    logger: silent,
-    driver: sqlite3(),
-  })
-  return source.initialize()
-}
 
 /**
  * Creates an outbox in a private folder, so that no other process can replace the files that SQLite creates and deletes
@@ -122,6 +99,10 @@ async function whatToRead(path: string) {
   if (!(await statsOf(`${path}-wal`))) return { database: `${url}?immutable=1`, flags, isAtRest: true, leave }
   const copied = await copyAtRest(path)
   if (!copied) return { database: `${url}?readonly_shm=1`, flags, isAtRest: false, leave }
+  await checkLog(copied.file, path).catch(async (error: unknown) => {
+    await copied.leave()
+    throw error
+  })
   return { database: copied.file, flags: sqlite3().OPEN_READWRITE, isAtRest: false, leave: copied.leave }
 }
 

@@ -15,8 +15,10 @@ import {
   removeEmpty,
   statsOf,
 } from '../../files/rules.js'
-import { bringUpToDate, connect, connectForReading, makeOutbox } from './connect.js'
+import { bringUpToDate, connectForReading, makeOutbox } from './connect.js'
+import { connect } from './connection.js'
 import { DamagedColumn } from './json.js'
+import { checkLog, copyLog, renewMark } from './log.js'
 import { migrations } from './migrations.js'
 import { batchesBehind, type KeptBatch, type WhichBatches } from './statements.js'
 import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
@@ -45,6 +47,8 @@ export class Database {
   #epoch: (() => number) | undefined
   /** SQLite's `data_version` when the epoch was last checked: it changes when another connection writes. */
   #dataVersion: number | undefined
+  /** When the file itself was last changed, as far as is known: its log is copied into it now and then. */
+  #changedAt: number | undefined
   #leave: () => Promise<void> = async () => undefined
 
   private constructor(path: string, source: DataSource, version: number) {
@@ -67,6 +71,7 @@ export class Database {
       // guard: missing-is-not-empty
       if (isNew && !create) throw missingOutbox(path)
       if (isNew) await makeOutbox(path)
+      await checkLog(path)
       await prepareDatabase(path)
       try {
         const database = await Database.#openPrepared(path)
@@ -153,9 +158,11 @@ export class Database {
   ): Promise<T> {
     return this.inTurn(async (manager) => {
       // TypeORM's own transactions take the write lock at their first write, which can fail after reads have been done.
+      const isCopied = await this.#isLogCopied(manager)
       await manager.query('BEGIN IMMEDIATE')
       try {
         await this.#mustBeOurs(manager)
+        await renewMark(manager, isCopied)
         const result = await work(manager)
         await manager.query('COMMIT')
         committed(result)
@@ -166,6 +173,15 @@ export class Database {
         throw error
       }
     })
+  }
+
+  /** Whether the log has been copied since this was last asked, as a whole. */
+  async #isLogCopied(manager: EntityManager): Promise<boolean> {
+    const changedAt = async (): Promise<number | undefined> => (await statsOf(this.path))?.mtimeMs
+    if ((await changedAt()) === this.#changedAt) return false
+    const isCopied = await copyLog(manager)
+    this.#changedAt = await changedAt()
+    return isCopied
   }
 
   /** From here on every transaction fails if the file has another epoch: another process has taken it over. */

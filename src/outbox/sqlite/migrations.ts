@@ -199,6 +199,15 @@ const replays = migration(
   'PRAGMA user_version = 10',
 )
 
+const log = migration(
+  'Log1700000000011',
+  // See log.ts.
+  `CREATE TABLE log (
+        id INTEGER PRIMARY KEY CHECK (id = 1), mark TEXT NOT NULL, file_mark TEXT NOT NULL)`,
+  `INSERT INTO log VALUES (1, lower(hex(randomblob(16))), lower(hex(zeroblob(16))))`,
+  'PRAGMA user_version = 11',
+)
+
 /** In order; the schema's version is their number. */
 export const migrations = [
   outbox,
@@ -211,4 +220,5 @@ export const migrations = [
   intervals,
   cadences,
   replays,
+  log,
 ]

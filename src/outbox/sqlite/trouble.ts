@@ -1,26 +1,32 @@
 /** Failures of the outbox's file as OutboxErrors: what happened, and what to do. */
-import { statfsSync } from 'node:fs'
+import { accessSync, constants, statfsSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { codeOf, isOwmError, OutboxError, type OwmError, toError } from '../../errors/index.js'
 import { anotherOutbox, RefusedFile } from '../../files/rules.js'
 import { DamagedColumn } from './json.js'
 
 const roomHint =
-  'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more. What was stored ' +
-  'before is safe.'
+  'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more; or inodes, if none ' +
+  'is left (`df -i`). What was stored before is safe.'
+
+/** For a log of an older version, which log.ts can't tell from the file's own. */
+const foreignLogHint = 'If the file was restored or replaced, move FILE-wal and FILE-shm away first.'
 
 const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   SQLITE_FULL: ['the disk is full', roomHint],
   SQLITE_IOERR: [
     'the disk gave an input/output error',
-    'Look at the disk and its free space, then run again; what was stored before is safe.',
+    `Look at the disk and its free space, then run again; what was stored before is safe. ${foreignLogHint}`,
   ],
   SQLITE_READONLY: ['it can only be read', 'Make the file and its folder writable for this user.'],
-  SQLITE_CANTOPEN: ["it can't be opened", 'Make sure that its folder exists and is writable for this user.'],
+  SQLITE_CANTOPEN: [
+    "it can't be opened",
+    'Make sure that its folder exists, is writable for this user, and that its file system has inodes left (`df -i`).',
+  ],
   SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
   SQLITE_CORRUPT: [
     'the file is damaged',
-    'Nothing was changed. Keep a copy, recover it with `sqlite3 FILE .recover`, or move it away to start a new one.',
+    `${foreignLogHint} If not, keep a copy, recover it with \`sqlite3 FILE .recover\`, or move it away to start a new one.`,
   ],
   SQLITE_NOTADB: [
     "the file isn't a SQLite database",
@@ -81,7 +87,8 @@ export function asOutboxError(path: string, thrown: unknown): OwmError {
   const code = driverCodeOf(error)
   // On a full tmpfs SQLite reports SQLITE_IOERR, since it can't enlarge the file that it maps.
   const isFullDisk = code === 'SQLITE_IOERR' && hasNoRoom(path)
-  const [what, hint] = causes[isFullDisk ? 'SQLITE_FULL' : code] ?? [
+  const isReadOnlyDisk = code === 'SQLITE_READONLY' && isOnReadOnlyDisk(path)
+  const [what, hint] = causes[isFullDisk ? 'SQLITE_FULL' : isReadOnlyDisk ? 'EROFS' : code] ?? [
     error.message,
     'Look at the file and its disk; nothing was reported done that is not.',
   ]
@@ -100,6 +107,16 @@ function hasNoRoom(path: string): boolean {
     return bavail * bsize < leastFree
   } catch {
     return false // the error itself says what is wrong with the disk
+  }
+}
+
+/** Such as a disk that was mounted read-only: no permission on the file changes that. */
+function isOnReadOnlyDisk(path: string): boolean {
+  try {
+    accessSync(dirname(path), constants.W_OK)
+    return false
+  } catch (error) {
+    return codeOf(error) === 'EROFS'
   }
 }
 

@@ -1,7 +1,7 @@
 /** What `owm doctor` checks in a file of tasks. */
 import { access, constants, readFile } from 'node:fs/promises'
 import { codeOf, toError } from '../../errors/index.js'
-import { freeBytesAt } from '../../files/disk.js'
+import { freeBytesAt, isWithoutInodes } from '../../files/disk.js'
 import { checkFile, statsOf } from '../../files/rules.js'
 import type { Check, Diagnosis, Patient } from '../../plugin.js'
 import { parsedOr } from '../../tasks/json/parse.js'
@@ -49,7 +49,9 @@ export async function examined(place: string | undefined, { pending }: Patient):
   const [fileProblem, receiptsProblem] = [await problemOfTasks(place), await problemOfReceipts(receipts)]
   return [
     judged('jsonl-file', fileProblem !== undefined, fileProblem ?? place),
-    judged('jsonl-space', free < needed, free < needed ? `only ${space}` : space),
+    (await isWithoutInodes(place))
+      ? judged('jsonl-space', true, 'its file system has no inodes left (`df -i`)')
+      : judged('jsonl-space', free < needed, free < needed ? `only ${space}` : space),
     judged('jsonl-receipts', receiptsProblem !== undefined, receiptsProblem ?? receipts),
   ]
 }

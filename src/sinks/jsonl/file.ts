@@ -33,7 +33,10 @@ export class TaskFile {
     this.#signal = signal
   }
 
-  /** Opens for appending. Throws ConfigurationError if that fails or the file holds anything but tasks. */
+  /**
+   * Opens for appending. Throws ConfigurationError if the file can't be opened or holds anything but tasks,
+   * TransientError if the disk has no room for it.
+   */
   static async open(path: string, signal: AbortSignal): Promise<TaskFile> {
     const isShared = await checkOutput(path).catch((error: unknown) => {
       throw cannot('opened', path, error)
@@ -181,9 +184,17 @@ const isTask = (text: string): boolean => taskIdAtStart(text) !== undefined && t
 const isHalfTask = (text: string): boolean =>
   text !== '' && beginningOfTask.startsWith(text.slice(0, beginningOfTask.length))
 
+/** What passes without a change of the configuration: no space, inodes or quota, a failing disk, no file handles. */
+const passing = ['ENOSPC', 'EDQUOT', 'EIO', 'EMFILE', 'ENFILE']
+
 /** The error for a sink's file that owm can't open or lock. */
-export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError {
+export function cannot(what: 'opened' | 'locked', path: string, thrown: unknown): ConfigurationError | TransientError {
   const error = toError(thrown)
+  if (passing.includes(codeOf(error)))
+    return new TransientError(`The sink's file ${path} can't be ${what} now: ${error.message}.`, {
+      hint: 'Fix the cause, such as a disk without space or inodes (`df`, `df -i`); the tasks wait in the outbox.',
+      cause: error,
+    })
   const hint =
     error instanceof RefusedFile
       ? error.hint('Name another file in sink.path.')

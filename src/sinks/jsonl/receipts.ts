@@ -3,9 +3,9 @@
  * last one counts.
  */
 import { appendFile, open, readFile } from 'node:fs/promises'
-import { ConfigurationError } from '../../errors/index.js'
+import { ConfigurationError, TransientError, toError } from '../../errors/index.js'
 import { ifThere } from '../../files/folders.js'
-import { checkFile, RefusedFile } from '../../files/rules.js'
+import { checkFile, hintShared, RefusedFile } from '../../files/rules.js'
 import type { Receipt, Sink } from '../../plugin.js'
 import { byTime } from '../../tasks/slot.js'
 
@@ -18,8 +18,15 @@ export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 
       await mustBeOwn(file)
       const line = `${JSON.stringify({ ...receipt, firstEntry: null, lastEntry: null })}\n`
       // It mustn't continue a partial line that a crash or a full disk left.
-      const text = (await endsInLine(file)) ? line : `\n${line}`
-      await appendFile(file, text, { flush: true })
+      try {
+        const text = (await endsInLine(file)) ? line : `\n${line}`
+        await appendFile(file, text, { flush: true })
+      } catch (error) {
+        throw new TransientError(`The receipts ${file} can't be written: ${toError(error).message}.`, {
+          hint: 'All tasks of the slot are in the file beside it. Make room; `owm flush` writes the receipt.',
+          cause: error,
+        })
+      }
     },
     async receipts(pipeline, slot) {
       await mustBeOwn(file)
@@ -29,10 +36,10 @@ export async function receiptsBeside(path: string): Promise<Required<Pick<Sink, 
 }
 
 async function mustBeOwn(file: string): Promise<void> {
-  await checkFile(file).catch((error: unknown) => {
+  await checkFile(file, undefined, hintShared).catch((error: unknown) => {
     if (!(error instanceof RefusedFile)) throw error
     throw new ConfigurationError(`The receipts of the sink can't be kept in ${file}: ${error.message}.`, {
-      hint: error.hint('Or name another file in sink.path.'),
+      hint: error.hint('Name another file in sink.path.'),
       cause: error,
     })
   })
