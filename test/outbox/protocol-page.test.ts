@@ -20,7 +20,9 @@ describe('tables of the outbox', () => {
   )
 
   it('are those of the file, and the view of single tasks', () => {
-    expect([...rows.keys()].sort()).toEqual([...entities.map(({ options }) => options.name), 'task'].sort())
+    // `log` is no entity: sqlite/log.ts reads it by connections of its own, also in older files.
+    const tables = [...entities.map(({ options }) => options.name), 'log', 'task']
+    expect([...rows.keys()].sort()).toEqual(tables.sort())
   })
 
   it.each(entities.map(({ options }) => options))('$name has each of its columns', ({ name, columns }) => {

@@ -1,6 +1,6 @@
 /**
- * Whether a log belongs to the file that it lies beside. A process that was killed leaves its log behind. If a backup is
- * then copied over the file, SQLite lays that log over it: a mixture of two states, which may look sound, and which
+ * Whether a log belongs to the file that it lies beside. A process that was killed leaves its log behind. If a backup
+ * is then copied over the file, SQLite lays that log over it: a mixture of two states, which may look sound, and which
  * nothing in SQLite's format tells from a whole. So the table `log` has two random marks:
  *
  * - `mark` is a new one in each transaction.
@@ -42,20 +42,21 @@ export async function copyLog(manager: EntityManager): Promise<boolean> {
 
 /**
  * Throws OutboxError if the log that a killed process left belongs to another state of the file. Changes neither. Call
- * it while this process has no connection to the file: closing one of two would release the locks of both.
+ * it while this process has no connection to the file: closing one of two releases the locks of both.
  * @param name the path in the message
  */
 export async function checkLog(path: string, name = path): Promise<void> {
   if (!(await statsOf(`${path}-wal`))?.size) return
   const whole = await marksIn(path, sqlite3().OPEN_READONLY)
   if (!whole || ['', unknown].includes(whole.fileMark)) return
-  const alone = await marksIn(`${pathToFileURL(path)}?immutable=1`, sqlite3().OPEN_READONLY | sqlite3().OPEN_URI)
+  const withoutLog = `${pathToFileURL(path)}?immutable=1`
+  const alone = await marksIn(withoutLog, sqlite3().OPEN_READONLY | sqlite3().OPEN_URI)
   // guard: log-of-the-file
   if (alone && alone.mark !== whole.fileMark && alone.fileMark !== whole.fileMark)
     throw new OutboxError(`The outbox ${name} and its log, ${name}-wal, belong to different states of the file.`, {
       hint:
-        'Nothing was changed. If the file was restored from a backup, move the -wal and the -shm beside it away, then ' +
-        'run again. If not, find the file that the log belongs to, and put that one back.',
+        'Nothing was changed. If the file was restored from a backup, move the -wal and the -shm beside it away, ' +
+        'then run again. If not, find the file that the log belongs to, and put that one back.',
     })
 }
 

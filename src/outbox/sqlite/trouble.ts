@@ -6,8 +6,8 @@ import { anotherOutbox, RefusedFile } from '../../files/rules.js'
 import { DamagedColumn } from './json.js'
 
 const roomHint =
-  'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more; or inodes, if none ' +
-  'is left (`df -i`). What was stored before is safe.'
+  'Make room and run again: 1,000 tasks take about 0.3 MB, the log beside the file up to 10 MB more; or inodes, if ' +
+  'none is left (`df -i`). What was stored before is safe.'
 
 /** For a log of an older version, which log.ts can't tell from the file's own. */
 const foreignLogHint = 'If the file was restored or replaced, move FILE-wal and FILE-shm away first.'
@@ -26,7 +26,7 @@ const causes: Readonly<Record<string, readonly [what: string, hint: string]>> = 
   SQLITE_PERM: ['access is denied', 'Make the file and its folder writable for this user.'],
   SQLITE_CORRUPT: [
     'the file is damaged',
-    `${foreignLogHint} If not, keep a copy, recover it with \`sqlite3 FILE .recover\`, or move it away to start a new one.`,
+    `${foreignLogHint} If not, keep a copy, recover it with \`sqlite3 FILE .recover\`, or move it away.`,
   ],
   SQLITE_NOTADB: [
     "the file isn't a SQLite database",
