@@ -66,7 +66,7 @@ export const passedOn = {
   'src/sources/http/answer/content.ts `is ${found.what}${kindOf(headers)}`': [],
   'src/sources/http/answer/index.ts masked(`The answer of ${where} ${error.message}.`, this.#secrets)': [],
   'src/sources/http/pages.ts error.message': [],
-  'src/sources/http/tally.ts doubt': [],
-  'src/sources/http/tally.ts error.message': [],
+  'src/sources/http/tally/index.ts doubt': [],
+  'src/sources/http/tally/index.ts error.message': [],
   'src/sources/sql/pages.ts error.message': [],
 }

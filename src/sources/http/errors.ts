@@ -169,20 +169,24 @@ function waitOf(headers: Answer['headers']): number | undefined {
   return Math.max(0, seconds > 1e9 ? seconds * 1000 - now : seconds * 1000)
 }
 
-/** That an answer names more of the list than was read. */
+const off = 'If it means something else, set source.next to false.'
+
+/** The error for a page that says that some of it is missing. */
+export const lackError = ({ at, said }: Sign, named: string, hint = off): TransientError =>
+  new TransientError(`${named} says that something is missing: ${at} is ${said}.`, { hint })
+
+/** The error for a list that ended though a sign says that there is more. */
 export function missedError(sign: Sign, named: string, read: { count: number; pages: number }): OwmError {
   const { kind, at, said, hint } = sign
   if (kind === 'items')
     return new TransientError(`The list ended after ${read.count} of ${countInWords(sign)} items, as ${at} says.`, {
       hint: `${hint} If that is no total of its items, set source.total to false.`,
     })
-  const off = 'If it means something else, set source.next to false.'
   if (kind === 'pages')
     return new TransientError(`The list ended after ${read.pages} of ${countInWords(sign)} pages, as ${at} says.`, {
       hint: `${hint} ${off}`,
     })
-  if (kind === 'lacking')
-    return new TransientError(`${named} says that something is missing: ${at} is ${said}.`, { hint: off })
+  if (kind === 'lacking') return lackError(sign, named)
   if (kind === 'next')
     return new ConfigurationError(`${named} names a next page that isn't asked for: ${at} is ${said}.`, {
       hint: `${hint} ${off}`,

@@ -8,9 +8,9 @@ import { type Checkpoint, identityOf, type LastPage, parseCheckpoint } from './c
 import { Headless, NoSuchPage } from './errors.js'
 import type { Options } from './options.js'
 import { emptyPage, type Page, type Pagination, type Place, paginationOf } from './pagination/index.js'
-import { hashOf } from './places.js'
 import type { Client } from './request.js'
-import { Tally } from './tally.js'
+import { Tally } from './tally/index.js'
+import { hashOf } from './tally/places.js'
 
 interface Api {
   readonly given: Options
@@ -70,7 +70,7 @@ export class Pages {
         this.#ahead = this.#ask(next)
         this.#ahead.catch(() => undefined) // handled when the page is awaited
       }
-      yield this.#batch(page, here, { next, before, doubt: trouble?.message ?? this.#tally.overlapDoubt })
+      yield this.#batch(page, here, { next, before, doubt: next === undefined ? trouble?.message : this.#tally.doubt })
       if (next === undefined) break
     }
     if (isWholeRead) mapping.judge(true)
@@ -237,7 +237,7 @@ export class Pages {
 
   /** Requests a page. Throws if it is empty, but shouldn't be. */
   async #once(here: Place): Promise<Page> {
-    const page = await this.#takeAhead(here)
+    const page = this.#tally.asCounted(await this.#takeAhead(here), this.#pageInWords(here))
     const { count, total } = this.#tally
     const most = page.total ?? total ?? 0
     if (page.count > 0 || (this.#mayCountFromOne && here === 0)) return page

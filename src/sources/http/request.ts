@@ -111,7 +111,8 @@ export class Client {
         // With a bad status, the body is optional.
         const read = decoded(body, headers, { most: this.#given.maxBodyBytes, where })
         const none = { body: Buffer.alloc(0), encodings: [] }
-        return { status, headers, url, ...(await (isGood(status) ? read : read.catch(() => none))) }
+        const isElsewhere = url.pathname !== first.pathname
+        return { status, headers, url, isElsewhere, ...(await (isGood(status) ? read : read.catch(() => none))) }
       }
       await body.dump()
       url = new URL(location, url)

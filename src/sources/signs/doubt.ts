@@ -29,6 +29,14 @@ const badWords = new RegExp(
   'i',
 )
 
+/** What a message says at the end of a list, where the pages before had none. */
+const plainEnd = new RegExp(
+  '\\b(no|none|not|nothing|without|end|last|empty|zero|0|ok(ay)?|success\\w*|found|all|done|complete\\w*|' +
+    'finish\\w*|reached|out of|beyond|past|behind|results?|records?|items?|rows?|pages?|kein\\w*|ende|aucun\\w*|' +
+    'fin|sin|nessun\\w*)\\b',
+  'i',
+)
+
 const hint = 'If that is how this server ends a list, name what its good answers say in source.ok.'
 
 export interface Doubt {
@@ -76,7 +84,10 @@ export function doubtIn(members: readonly Member[], before: Statuses | undefined
 function isBad(name: string, said: string, then: string | undefined, isCompared: boolean): boolean {
   const isNothing = /^(|0+|false|null|none|no|ok)$/i.test(said)
   if (faultNames.test(name) || faultFlags.test(name)) return !isNothing
-  if (messageNames.test(name)) return badWords.test(said)
+  if (messageNames.test(name)) {
+    const isNew = isCompared && (then ?? '') === '' && /^(message|msg)s?$/.test(name)
+    return badWords.test(said) || (isNew && !isNothing && !plainEnd.test(said))
+  }
   if (name === 'ok' || name === 'success') return isNothing && !/^(none|ok)$/i.test(said)
   if (statusNames.test(name)) return badWords.test(said) || (isCompared && !goodEnd.test(said) && !goodCode.test(said))
   // An unknown member: at the end of a list none is new, and no flag flips.

@@ -6,7 +6,7 @@ import { membersOfHeader } from '../../../src/sources/http/answer/headers.js'
 import { Reader } from '../../../src/sources/http/answer/index.js'
 import { options } from '../../../src/sources/http/options.js'
 import { emptyPage, type Page, paginationOf } from '../../../src/sources/http/pagination/index.js'
-import { Tally } from '../../../src/sources/http/tally.js'
+import { Tally } from '../../../src/sources/http/tally/index.js'
 import { signsIn } from '../../../src/sources/signs/more.js'
 
 const log = { debug() {}, info() {}, warn() {}, error() {} }
@@ -19,7 +19,14 @@ const items = (from: number, to: number): object[] =>
 function pageOf(body: unknown, own: object = {}): Promise<Page> {
   const mapping = new Mapping(given(own), { title: url, thing: 'key', log })
   const text = typeof body === 'string' ? body : JSON.stringify(body)
-  const answer = { status: 200, headers: {}, body: Buffer.from(text), encodings: [], url: new URL(url) }
+  const answer = {
+    status: 200,
+    headers: {},
+    body: Buffer.from(text),
+    encodings: [],
+    url: new URL(url),
+    isElsewhere: false,
+  }
   return new Reader(given(own), [], mapping).pageOf(answer, 'page 0', true)
 }
 

@@ -23,7 +23,7 @@ import type { Page } from '../pagination/index.js'
 import { type About, only, type Wrong } from './candidates.js'
 import { bytesOf, encodedAs, jsonOf, textOf, WrongContent } from './content.js'
 import { Endings } from './empty.js'
-import { isHeadless, isRow } from './lines.js'
+import { isHeadless, isRow, oddIn } from './lines.js'
 import { signsOf } from './more.js'
 import { linkedNext, nextIn } from './next.js'
 import { type Answer, headerOf, isGood } from './received.js'
@@ -90,6 +90,7 @@ export class Reader {
       chunk.records.map((_, index) => (field?: string) => chunk.position(index, field)),
     )
     this.#mustEndWell(records, about, errorInLastComment(text, this.#given.comment))
+    const odd = records.length > 0 ? undefined : oddIn(text, this.#given)
     // Many servers don't end the last line: if it can be read, it is complete.
     const broken = brokenIn(records.at(-1), text, list.format, this.#given)
     if (broken !== undefined)
@@ -110,8 +111,8 @@ export class Reader {
         pagination.type === 'link' && next !== false ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
-      ...signsOf([], answer, this.#given),
-      doubt: this.#endings.doubt(answer, [], records.length),
+      ...signsOf([], answer, this.#given, this.#endings.part(answer)),
+      doubt: this.#endings.doubt(answer, [], records.length, odd),
     }
   }
 
@@ -183,8 +184,8 @@ export class Reader {
       next,
       hasMore: more,
       hasLinks,
-      ...signsOf(beside, answer, this.#given),
-      doubt: this.#endings.doubt(answer, beside, items.length, isNull && isOpen),
+      ...signsOf(beside, answer, this.#given, this.#endings.part(answer)),
+      doubt: this.#endings.doubt(answer, beside, items.length, isNull && isOpen ? 'its list is null' : undefined),
     }
   }
 

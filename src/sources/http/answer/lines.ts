@@ -1,4 +1,4 @@
-/** Whether an answer lacks the header that the first page had. */
+/** Whether an answer is unlike the first page: it lacks its header, or has lines without a value. */
 import type { Options } from '../options.js'
 
 const lineEnd = /\r\n|\n|\r/
@@ -11,6 +11,10 @@ export function isHeadless(text: string, { header, skipLines, comment }: Options
     .find((line) => line.trim() !== '' && (comment === undefined || !line.startsWith(comment)))
   return header === undefined && isRow(first?.split(/[,;\t|]/) ?? [])
 }
+
+/** Why text without any record may be no empty page of a list: `{}`. */
+export const oddIn = (text: string, { format, layout }: Options): string | undefined =>
+  text.trim() === '' || format !== 'ndjson' || layout === 'rows' ? undefined : 'its lines have no values'
 
 /** Whether at least two values begin like numbers: no header has those. */
 export const isRow = (values: readonly unknown[]): boolean =>

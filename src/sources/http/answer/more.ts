@@ -9,16 +9,20 @@ import { membersOfHeader } from './headers.js'
 import { limitsIn } from './limits.js'
 import { type Answer, headerOf } from './received.js'
 
-/** @param beside the members beside the list */
+/**
+ * @param beside the members beside the list
+ * @param others signs that only the answers before show
+ */
 export function signsOf(
   beside: readonly Member[],
   { headers, url, status }: Answer,
   given: Options,
+  others: readonly Sign[],
 ): Pick<Page, 'signs' | 'isSilent' | 'limits'> {
   const headerMembers = Object.keys(headers).flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
   const members = [...beside, ...headerMembers]
   const inHeaders = [...linkHeader(headers), ...range(headers, status, given.pagination.type)]
-  const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders]
+  const signs = [...signsIn(members, new Set(url.searchParams.values())), ...inHeaders, ...others]
   return {
     signs: signs.filter((sign) => (sign.kind === 'items' ? isOpen(sign, given) : given.next !== false)),
     isSilent: inHeaders.length === 0 && isSilent(members),

@@ -8,6 +8,8 @@ export interface Answer {
   readonly encodings: readonly string[]
   /** The URL after all redirects. */
   readonly url: URL
+  /** Whether they led to another path. */
+  readonly isElsewhere: boolean
 }
 
 export const isGood = (status: number): boolean => status >= 200 && status < 300

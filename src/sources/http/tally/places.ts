@@ -3,11 +3,11 @@
  * that is on two pages must be the same in all of it: a list of measurements has each place often.
  */
 import { hash } from 'node:crypto'
-import { isMalformed } from '../../plugin.js'
-import { exactJson } from '../../tasks/json/exact.js'
-import { placeOf } from '../../tasks/place.js'
-import { Rejection } from '../../tasks/rejection.js'
-import type { Page, Place } from './pagination/index.js'
+import { isMalformed } from '../../../plugin.js'
+import { exactJson } from '../../../tasks/json/exact.js'
+import { placeOf } from '../../../tasks/place.js'
+import { Rejection } from '../../../tasks/rejection.js'
+import type { Page, Place } from '../pagination/index.js'
 
 type Item = Page['records'][number]
 

@@ -5,20 +5,17 @@
  * missing one, or the last page again ends a list only if it can mean nothing else, or if source.pagination.end says
  * so.
  */
-import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../errors/index.js'
-import { isMalformed, type Logger } from '../../plugin.js'
-import { placeOf } from '../../tasks/place.js'
-import { Rejection } from '../../tasks/rejection.js'
-import { anyWay, type Sign } from '../signs/more.js'
-import type { Checkpoint } from './checkpoint.js'
-import { missedError, type NoSuchPage, nextHints } from './errors.js'
-import type { Options } from './options.js'
-import { circle } from './pagination/circle.js'
-import { emptyPage, type Page, type Pagination, type Place } from './pagination/index.js'
+import { ConfigurationError, type OwmError, ResumePointError, TransientError } from '../../../errors/index.js'
+import type { Logger } from '../../../plugin.js'
+import { anyWay, type Sign } from '../../signs/more.js'
+import type { Checkpoint } from '../checkpoint.js'
+import { missedError, type NoSuchPage, nextHints } from '../errors.js'
+import type { Options } from '../options.js'
+import { circle } from '../pagination/circle.js'
+import { emptyPage, type Page, type Pagination, type Place } from '../pagination/index.js'
+import { Lack } from './lack.js'
 import { hashOf, hasNew, Overlap } from './places.js'
-
-/** The most pages in a row, and items in them, without anything usable: no list of places has more. */
-const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
+import { reasonIn, Usefulness } from './useful.js'
 
 /** The most empty pages in a row, each with a next one. */
 const maxEmpty = 10
@@ -39,18 +36,20 @@ export class Tally {
   #pagesInAll: number | undefined
   #largest = 0
   #hasChanged = false
+  /** Whether a changed total was told, of items or of pages. */
+  #isWarned = false
   readonly #marks = circle()
   readonly #places = circle()
   readonly #overlap = new Overlap()
   /** The first page with items; undefined in a read that resumes after it. */
   #first: Page | undefined
   #last = emptyPage
-  #useless = { pages: 0, items: 0 }
-  #wasUseful = false
+  readonly #usefulness = new Usefulness()
   /** Empty pages since the last one that wasn't. */
   #empty = 0
   /** The signs of the last page; if it is empty, also the counts of the one before it. */
   #signs: readonly Sign[] = []
+  readonly #lack = new Lack()
 
   constructor(given: Options, before: number, log: Logger) {
     this.#given = given
@@ -80,7 +79,7 @@ export class Tally {
     this.#signs = page.signs
     this.#largest = page.count
     this.#pagesInAll = page.pages
-    this.#wasUseful = isUseful(page)
+    this.#usefulness.add(page, '')
   }
 
   get pages(): number {
@@ -136,8 +135,7 @@ export class Tally {
     const before = this.count
     this.count += page.count
     this.#pages++
-    this.#pagesInAll = page.pages ?? this.#pagesInAll
-    this.#compare(page.total)
+    this.#compare(page)
     const isTooMany = this.total !== undefined && this.count > this.total
     if (isCounted && !this.#hasChanged && isTooMany && (isFirst || before >= (this.total ?? 0)))
       throw new ConfigurationError(
@@ -145,47 +143,51 @@ export class Tally {
         { hint: totalHint },
       )
     this.#largest = Math.max(this.#largest, page.count)
-    this.#last = page
     if (isFirst || this.#first?.count === 0) this.#first = page
     this.#signs = page.count > 0 ? page.signs : [...page.signs, ...this.#signs.filter(({ kind }) => isCount(kind))]
+    this.#lack.add(page, this.#last, named)
+    this.#last = page
     this.#empty = page.count > 0 ? 0 : this.#empty + 1
-    this.#judge(page, named)
+    this.#usefulness.add(page, named)
   }
 
-  #compare(total: number | undefined): void {
-    if (this.total !== undefined && total !== undefined && total !== this.total) {
-      if (!this.#hasChanged)
-        this.#log.warn(
-          { event: 'total-changed', before: this.total, now: total },
-          'the total of the list changed while it was read: places may be missing until the next run',
-        )
-      this.#hasChanged = true
-    }
+  #compare({ total, pages }: Page): void {
+    const isOther = (one: number | undefined, other: number | undefined): boolean =>
+      one !== undefined && other !== undefined && one !== other
+    const hasOtherTotal = isOther(this.total, total)
+    const hasOtherPages = isOther(this.#pagesInAll, pages)
+    if ((hasOtherTotal || hasOtherPages) && !this.#isWarned)
+      this.#log.warn(
+        {
+          event: 'total-changed',
+          before: hasOtherTotal ? this.total : this.#pagesInAll,
+          now: hasOtherTotal ? total : pages,
+        },
+        'the total of the list changed while it was read: places may be missing until the next run',
+      )
+    this.#isWarned ||= hasOtherTotal || hasOtherPages
+    this.#hasChanged ||= hasOtherTotal
     this.total = total ?? this.total
+    this.#pagesInAll = pages ?? this.#pagesInAll
+  }
+
+  /**
+   * A page as it counts. Behind places, one without anything like them isn't of the list, but a server's words: throws
+   * TransientError, or takes it for the empty page at the end if the configuration says so.
+   */
+  asCounted(page: Page, named: string): Page {
+    if (!this.#usefulness.isForeign(page)) return page
+    if (this.#given.pagination.end === 'empty') return { ...page, count: 0, rows: 0, records: [] }
+    throw new TransientError(`${named} has nothing like the places before it: ${reasonIn(page.records)}.`, {
+      hint: 'If that is how this server ends a list, set source.pagination.end to empty.',
+    })
   }
 
   /** Uncounts a first page without anything usable: if pages count from 1, page 0 isn't one of them. */
   takeBackUseless(): void {
-    if (this.#wasUseful || this.#pages !== 1) return
+    if (this.#usefulness.wasUseful || this.#pages !== 1) return
     this.count -= this.#last.count
     this.#pages = 0
-  }
-
-  #judge(page: Page, named: string): void {
-    const { records, count } = page
-    const isGood = isUseful(page)
-    if (isGood || count === 0) {
-      this.#useless = { pages: 0, items: 0 }
-      this.#wasUseful ||= isGood
-      return
-    }
-    const { pages, items } = this.#useless
-    this.#useless = { pages: pages + 1, items: items + count }
-    const isEnough = pages + 1 >= maxUseless.pages && items + count >= maxUseless.items
-    if (!isEnough && pages + 1 < maxUseless.ofAnySize) return
-    const message = `${named} and ${pages} before it have nothing usable in them: ${reasonIn(records)}.`
-    const hint = 'Correct source.items, source.fields or source.pagination.'
-    throw this.#wasUseful ? new TransientError(message, { hint }) : new ConfigurationError(message, { hint })
   }
 
   /** For counted pages: whether the last page ends the list. */
@@ -292,7 +294,13 @@ export class Tally {
         hint: pagesHint,
       })
     const sign = this.#signs.find((each) => this.#isMissed(each) && !this.#isKnownToEnd(each, pagination))
-    return sign ? missedError(sign, named, { count, pages: this.#pages }) : this.#overlapError
+    if (sign) return missedError(sign, named, { count, pages: this.#pages })
+    return (this.isReached ? undefined : this.#lack.error(pagination.isCounted)) ?? this.#overlapError
+  }
+
+  /** Why the list can't be whole, whatever follows: a run that stops here must read it from the start. */
+  get doubt(): string | undefined {
+    return this.#lack.error()?.message ?? this.overlapDoubt
   }
 
   /** Why the list can't be whole, if it ends here: some of its items came twice, so that as many others are missing. */
@@ -376,9 +384,6 @@ export class Tally {
   }
 }
 
-const isUseful = ({ records }: Page): boolean =>
-  records.some((record) => !isMalformed(record) && !(placeOf(record) instanceof Rejection))
-
 /** Whether a number is a usual limit: 20, 25, 50, 100, 1000. */
 const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(count))
 
@@ -386,11 +391,3 @@ const isUsual = (count: number): boolean => /^(25|[235]0|100)0*$/.test(String(co
 const isEstimate = ({ at, exactness }: Sign): boolean => exactness === 'estimated' || /estimat|approx/i.test(at)
 
 const isCount = (kind: Sign['kind']): boolean => kind === 'items' || kind === 'pages'
-
-function reasonIn(records: Page['records']): string {
-  const [first] = records
-  if (first === undefined) return 'its items are empty'
-  if (isMalformed(first)) return first.reason
-  const place = placeOf(first)
-  return place instanceof Rejection ? place.reason : ''
-}
