@@ -11,6 +11,7 @@ import { traceContextIn } from '../observe/trace-context.js'
 import { isTree } from '../tasks/json/tree.js'
 import { trustFound } from '../trust.js'
 import type { Surroundings } from './compose.js'
+import { mustNotBeEmpty } from './flags.js'
 import { lossOfOutput, secrets } from './output.js'
 import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
 
@@ -210,6 +211,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   ): Promise<ParserOutput<F, B, A>> {
     const parsed = await super.parse(options, argv)
     this.#applyFlags(parsed.flags)
+    if (this.id?.startsWith('outbox:')) mustNotBeEmpty(parsed.flags)
     return parsed
   }
 

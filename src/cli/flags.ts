@@ -14,16 +14,17 @@ export const shard = Flags.string({ description: 'read only the share i of n, su
 export const strict = Flags.boolean({ description: 'exit 65 when a location was rejected' })
 export const forceSource = Flags.boolean({ description: 'read the source even if its circuit is open' })
 
-/** A run that a command changes. An empty id, from an unset variable in a script, would match every run. */
-export const runToChange = (description: string) =>
-  Flags.string({
-    description,
-    helpValue: 'ID',
-    parse: async (id) => {
-      if (id !== '') return id
-      throw new UsageError('--run needs the id of a run.', { hint: '`owm outbox inspect` shows the runs.' })
-    },
-  })
+export const runToChange = (description: string) => Flags.string({ description, helpValue: 'ID' })
+
+/**
+ * For commands that somebody runs by hand: an empty flag, from an unset variable in a script, would choose everything,
+ * or the default outbox. For `produce` and its like it counts as not given, as templates of schedulers write it.
+ */
+export function mustNotBeEmpty(flags: Readonly<Record<string, unknown>>): void {
+  const empty = Object.keys(flags).find((name) => flags[name] === '')
+  if (empty === undefined) return
+  throw new UsageError(`--${empty} is empty.`, { hint: 'Is a variable not set? Set it, or leave the flag out.' })
+}
 
 /** For commands that change the outbox. */
 export const waiting = {

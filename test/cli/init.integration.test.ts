@@ -50,6 +50,30 @@ describe('by flags', () => {
     expect((await stat(file)).mode & 0o077).toBe(0)
   })
 
+  it.each([
+    ['owm.config.ts', 'export default {}'],
+    ['.owmrc', '{}'],
+    ['.owmrc.json', '{}'],
+    ['.owmrc.yml', '{}'],
+    ['.config/owmrc.yaml', '{}'],
+    ['package.json', '{"owm": {}}'],
+  ])('writes nothing beside a configuration of another form, of which one would not count: %s', async (name, text) => {
+    const { home, cwd } = await scene()
+    await mkdir(join(cwd, '.config'))
+    await writeFile(join(cwd, name), text)
+    const before = await readdir(cwd)
+    const ran = await owm(['init', '--list', 'cities.csv', '--to', 'jsonl'], { cwd, env: { HOME: home } })
+    expect(ran).toMatchObject({ code: 78, stderr: expect.stringContaining(`${join(cwd, name)} is a configuration`) })
+    expect(await readdir(cwd)).toEqual(before)
+  })
+
+  it('takes a manifest that configures something else for no configuration', async () => {
+    const { home, cwd } = await scene()
+    await writeFile(join(cwd, 'package.json'), '{"dependencies": {"owm": "1.0.0"}}')
+    const ran = await owm(['init', '--list', 'cities.csv', '--to', 'jsonl'], { cwd, env: { HOME: home } })
+    expect(ran.code).toBe(0)
+  })
+
   it('makes a variable of the password of a check', async () => {
     const { home, cwd, file } = await scene()
     const ping = ['--ping', 'http://me:hunter%2F2-and-a-half@hc.example/12345678']

@@ -130,13 +130,25 @@ describe('owm outbox discard', () => {
     expect((await owm(['outbox', 'discard', ...args, '--yes'], { cwd: await withBacklog() })).code).toBe(2)
   })
 
-  it('an empty id, as of a variable that is not set, is no run, also where there is but one', async () => {
+  it.each([
+    'discard --yes --run',
+    'discard --yes --pending --outbox',
+    'discard --yes --pending --config',
+    'discard --yes --pending --pipeline',
+    'retry --run',
+    'replay --slot',
+    'purge --older-than',
+    'export --run',
+    'export --slot',
+    'inspect --run',
+  ])('%s "", as of a variable that is not set, chooses nothing, also where there is but one run', async (args) => {
     const cwd = await folderWith(base)
     await produce(1, cwd, '--no-flush')
-    for (const command of ['discard --yes', 'retry']) {
-      const { code, stderr } = await owm(['outbox', ...command.split(' '), '--run', ''], { cwd })
-      expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining('--run needs the id of a run') })
-    }
+    const { code, stderr } = await owm(['outbox', ...args.split(' '), ''], { cwd })
+    expect({ code, stderr }).toEqual({
+      code: 2,
+      stderr: expect.stringContaining(`owm: ${args.split(' ').at(-1)} is empty.`),
+    })
     expect(await pendingIn(cwd)).toBe(20)
   })
 

@@ -1,6 +1,6 @@
 /** Finds and reads the configuration file. The only module that uses cosmiconfig. */
 import { constants } from 'node:fs'
-import { access, open } from 'node:fs/promises'
+import { access, open, readFile } from 'node:fs/promises'
 import { devNull } from 'node:os'
 import { basename, dirname, extname, join, resolve } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
@@ -85,6 +85,23 @@ async function othersBeside(file: string, places: readonly string[]): Promise<st
   const others = places.filter(isOther)
   const there = await Promise.all(others.map((place) => isFileAt(join(baseDirOf(file), place))))
   return others.filter((_, index) => there[index])
+}
+
+/** The configurations in a folder itself, in the order of the search, whose first one counts. */
+export async function configurationsIn(folder: string): Promise<string[]> {
+  const files = getDefaultSearchPlaces('owm').map((place) => join(folder, place))
+  const isOne = async (file: string): Promise<boolean> =>
+    (await isFileAt(file)) && (!isPackage(file) || (await configuresOwm(file)))
+  const there = await Promise.all(files.map(isOne))
+  return files.filter((_, index) => there[index])
+}
+
+/** Whether a manifest has a part for owm; one that can't be parsed has none that could be read. */
+async function configuresOwm(manifest: string): Promise<boolean> {
+  const text = await readFile(manifest, 'utf8')
+  const parse = extname(manifest) === '.json' ? parseJson : parseYaml
+  const value: unknown = await Promise.resolve(parse(text)).catch(() => undefined)
+  return ownPart(manifest, value) !== undefined
 }
 
 const isFileAt = async (path: string): Promise<boolean> => (await statIfThere(path))?.isFile() ?? false

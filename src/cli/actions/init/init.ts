@@ -4,6 +4,7 @@ import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { basename, dirname, isAbsolute, join } from 'node:path'
 import { mustBeSafe, usableOutbox } from '../../../config/check/files.js'
+import { configurationsIn } from '../../../config/file/index.js'
 import { configSchema } from '../../../config/json-schema.js'
 import { addressesIn } from '../../../config/redact.js'
 import { ConfigurationError, codeOf, isOfDisk, OutboxError, toError, UsageError } from '../../../errors/index.js'
@@ -75,6 +76,8 @@ export async function init(
       })
   await mustBeSafe([path, schema], around.trustFolder)
   if (await statIfThere(path)) throw alreadyThere(path)
+  const [other] = await configurationsIn(dirname(path))
+  if (other !== undefined) throw anotherForm(other)
   const ping = given.ping === undefined ? undefined : pingIn(given.ping)
   const outbox = await outboxFor(dirname(path), around)
   secrets.add(...addressesIn([given.ping, ping?.written], path, outbox))
@@ -201,6 +204,12 @@ const alreadyThere = (path: string, cause?: Error): ConfigurationError =>
   new ConfigurationError(`${path} exists already and is not overwritten.`, {
     hint: 'Edit it, or move it away first.',
     cause,
+  })
+
+/** Beside it the new file would either not count, or let the list of the old one go out no more. */
+const anotherForm = (path: string): ConfigurationError =>
+  new ConfigurationError(`${path} is a configuration already, and only one of a folder counts.`, {
+    hint: 'Edit it, or move it away first.',
   })
 
 /** @param isPrivate whether other users mustn't read the file */
