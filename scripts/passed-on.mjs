@@ -22,6 +22,7 @@ export const passedOn = {
   ],
   // One of owm's flags.
   'src/cli/actions/init/init.ts `--${flag} is empty.`': ['--… is empty.'],
+  'src/cli/flags.ts `--${empty} is empty.`': ['--… is empty.'],
   // zod's words about a value.
   "src/config/explain.ts `${full.join('.') || 'the configuration'} ${placeOf(full)} is wrong: ${message}${actual}.`":
     wrong,

@@ -2,7 +2,7 @@
  * The outbox's file and its one connection. TypeORM has one connection per DataSource, so any statement issued while a
  * transaction is open joins that transaction; hence the mutex around all work.
  */
-import type { Stats } from 'node:fs'
+import { type Stats, statSync } from 'node:fs'
 import { type DataSource, type EntityManager, QueryFailedError, type QueryRunner } from 'typeorm'
 import { sqlite3 } from '../../databases/sqlite.js'
 import { OutboxError, SupersededError } from '../../errors/index.js'
@@ -162,7 +162,7 @@ export class Database {
       await manager.query('BEGIN IMMEDIATE')
       try {
         await this.#mustBeOurs(manager)
-        await renewMark(manager, isCopied)
+        if (isCopied) await renewMark(manager)
         const result = await work(manager)
         await manager.query('COMMIT')
         committed(result)
@@ -177,10 +177,11 @@ export class Database {
 
   /** Whether the log has been copied since this was last asked, as a whole. */
   async #isLogCopied(manager: EntityManager): Promise<boolean> {
-    const changedAt = async (): Promise<number | undefined> => (await statsOf(this.path))?.mtimeMs
-    if ((await changedAt()) === this.#changedAt) return false
+    // Asked at each transaction, where a promise takes longer.
+    const changedAt = (): number | undefined => statSync(this.path, { throwIfNoEntry: false })?.mtimeMs
+    if (changedAt() === this.#changedAt) return false
     const isCopied = await copyLog(manager)
-    this.#changedAt = await changedAt()
+    this.#changedAt = changedAt()
     return isCopied
   }
 

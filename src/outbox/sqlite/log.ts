@@ -1,11 +1,8 @@
 /**
  * Whether a log belongs to the file that it lies beside. A process that was killed leaves its log behind. If a backup
  * is then copied over the file, SQLite lays that log over it: a mixture of two states, which may look sound, and which
- * nothing in SQLite's format tells from a whole. So the table `log` has two random marks:
- *
- * - `mark` is a new one in each transaction.
- * - `file_mark` is a mark that the file itself has reached, without its log. It moves to the latest one whenever SQLite
- *   has copied all of the log into the file.
+ * nothing in SQLite's format tells from a whole. So the table `log` has two random marks, which move on whenever SQLite
+ * has copied all of the log into the file: `file_mark` is then what the file itself has as `mark`, and `mark` is new.
  *
  * So behind any crash the file alone still has the log's `file_mark` as one of its two: as `mark` if nothing has been
  * copied since, else as `file_mark`. A file of another time has neither. (The row always has the same length, at the
@@ -26,10 +23,9 @@ interface Marks {
 /** `file_mark` until the log has been copied for the first time. */
 const unknown = '0'.repeat(32)
 
-/** Writes a new mark, at the beginning of a transaction. `isCopied`: the file has all that the log has so far. */
-export async function renewMark(manager: EntityManager, isCopied: boolean): Promise<void> {
-  const fileMark = isCopied ? 'mark' : 'file_mark'
-  await manager.query(`UPDATE log SET mark = lower(hex(randomblob(16))), file_mark = ${fileMark}`)
+/** Moves the marks on, at the beginning of a transaction, if the file has all that the log has so far. */
+export async function renewMark(manager: EntityManager): Promise<void> {
+  await manager.query('UPDATE log SET file_mark = mark, mark = lower(hex(randomblob(16)))')
 }
 
 /** Has SQLite copy the log into the file. Whether all of it was: a process that reads may need what is in the file. */
