@@ -55,3 +55,14 @@ it("a command's shell gets what is its own", async () => {
   const { settings } = await settingsOf(files, {}, { HERE: 'here' })
   expect(settings.notify?.on.failure[0]?.command?.[2]).toBe('echo ${OWM_EVENT:-none} ${#x} ${HOME} here')
 })
+
+it("a command's shell gets the variables that owm sets for a hook", async () => {
+  const said = 'echo "${OWM_EVENT} ${OWM_EVENT_EXIT_CODE} ${OWM_EVENT_SLOT}"'
+  const inHook = `${inYaml}notify: {on: {failure: [{command: ${JSON.stringify(['sh', '-c', said])}}]}}\n`
+  const { settings, references } = await settingsOf({ '.owmrc.yaml': inHook }, {}, { OWM_EVENT_SLOT: 'of another run' })
+  expect(settings.notify?.on.failure[0]?.command?.[2]).toBe(said)
+  expect([...references.names]).toEqual([])
+  expect(await mistakesOf(withNamespace('${OWM_EVENT_SLOT}'))).toEqual([
+    expect.stringContaining("the environment variable OWM_EVENT_SLOT, which isn't set."),
+  ])
+})

@@ -3,6 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type * as z from 'zod'
 import { ConfigurationError, ConfigurationErrors, toError } from '../../errors/index.js'
+import { hookVariable } from '../../observe/ended.js'
 import { SchemaPlace } from '../../plugins/schema.js'
 import { ExactNumber } from '../../tasks/json/exact.js'
 import { isObject, isTree } from '../../tasks/json/tree.js'
@@ -79,6 +80,9 @@ export async function expand(
 const notAKey: Problem = (at, section) =>
   new ConfigurationError(`${at} is not a known key.`, { hint: 'Take it out: no setting has this name.', section })
 
+/** Whether a value is in a hook's command. */
+const isOfHook = (path: readonly string[]): boolean => path[0] === 'notify' && path.includes('command')
+
 class Expansion {
   readonly problems = new Map<readonly string[], Problem>()
   readonly variables: Variable[] = []
@@ -131,6 +135,8 @@ class Expansion {
     const isKept = this.#context.asWritten.includes(path[0] ?? '')
     return text.replace(reference, (all, file?: string, name?: string, other?: string) => {
       if (file !== undefined) this.files.add(file)
+      // Set for the hook alone: its shell replaces them.
+      if (name?.startsWith(hookVariable) && isOfHook(path)) return all
       if (name !== undefined) this.names.add(name)
       if (isKept) return all
       if (other !== undefined) return this.#plain(other, path)
@@ -142,7 +148,7 @@ class Expansion {
   /** A `${` that is neither a reference nor escaped. */
   #plain(text: string, path: readonly string[]): string {
     // In a command it may be for the shell, and has always been passed on.
-    if (path[0] === 'notify' && path.includes('command')) return text
+    if (isOfHook(path)) return text
     this.#addProblem(path, (at, section) => {
       // The rest isn't shown: it may be a secret default, or a password that happens to have these characters.
       const [known] = foreign.exec(text) ?? []
