@@ -241,7 +241,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
       about: (fields) => this.#about(fields),
       isTerminal: process.stderr.isTTY === true,
       logger: () => this.report.logger(),
-      note: (text) => this.report.note(text),
+      note: (text, fields) => this.report.note(text, fields),
       onProgress: this.report.bar.update,
       leaveStandardOutput: () => this.#leaveStandardOutput(),
     }

@@ -28,7 +28,7 @@ import { durationMs } from '../schedule/duration.js'
 import { timetable } from '../schedule/timetable.js'
 import { secrets } from './output.js'
 import { ownerOf } from './owner.js'
-import type { Received } from './report.js'
+import type { NoteFields, Received } from './report.js'
 
 /** What a command gives to its parts. */
 export interface Surroundings {
@@ -44,7 +44,7 @@ export interface Surroundings {
   readonly isTerminal: boolean
   logger(): Promise<Logger>
   /** Prints a line that is neither a result nor an error. */
-  note(text: string): void
+  note(text: string, fields?: NoteFields): void
   /** The signal that came, if one did. */
   received(): Received
   /** Sets the fields of all further log lines: run, slot, trace. */
@@ -92,7 +92,10 @@ export async function openOutbox(
   const { path, keepRejected } = settings.outbox
   const { batchSize } = settings.flush
   const claim = await claimOf(loaded, env, as)
-  const onWait = (holder: string): void => note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`)
+  const onWait = (holder: string): void => {
+    const fields = { event: 'outbox-awaited', holder } as const
+    note(`Waiting for the outbox ${path}, which another owm holds: ${holder}.`, fields)
+  }
   const waiting = { waitMs, waitAlone, onWait }
   const masked = (text: string): string => secrets.redact(text)
   const options = { command, ...waiting, create, trustFolder, batchSize, keepRejected, masked, onClose, signal, now }

@@ -10,7 +10,8 @@ import {
 } from '../errors/index.js'
 import { nearest } from '../errors/suggest.js'
 import { ofSurroundings } from '../errors/surroundings.js'
-import { errorInJson, jsonLog, type LogFormat, type LogLevel, wordsLog } from '../observe/log.js'
+import type { logEvents } from '../observe/events.js'
+import { jsonLog, type LogFormat, type LogLevel, lineInJson, logLevels, wordsLog } from '../observe/log.js'
 import type { Progress } from '../pipeline/parts.js'
 import type { Logger } from '../plugin.js'
 import { count, harmless, harmlessJson } from './format.js'
@@ -18,6 +19,12 @@ import { hasColors, painted, secrets } from './output.js'
 
 /** The signal that came, if one did. */
 export type Received = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | undefined
+
+/** What a program that reads the log learns from a note. */
+export interface NoteFields {
+  readonly event: keyof typeof logEvents
+  readonly [field: string]: unknown
+}
 
 interface Manner {
   level: LogLevel
@@ -107,14 +114,17 @@ export class Report {
       ...(times > 1 ? { times } : {}),
       ...(isTraced ? { stack: traceOf(error) } : {}),
     }
-    process.stderr.write(harmlessJson(errorInJson(fields, error.message)))
+    process.stderr.write(harmlessJson(lineInJson('error', fields, error.message)))
   }
 
-  /** Prints a line that is neither result nor error. */
-  note(text: string): void {
-    if (this.#manner.isJson || this.#manner.quiet) return
+  /** Prints a line that is neither result nor error: in words, or as a line of a JSON log, at `info`. */
+  note(text: string, fields: NoteFields = { event: 'note' }): void {
+    const { isJson, quiet, level, format = this.logFormat } = this.#manner
+    if (isJson || quiet) return
     this.bar.clear()
-    writeLine(process.stderr, `owm: ${text}`)
+    if (format !== 'json') writeLine(process.stderr, `owm: ${text}`)
+    else if (logLevels.indexOf(level) >= logLevels.indexOf('info'))
+      process.stderr.write(harmlessJson(lineInJson('info', { ...this.about, ...fields }, text)))
   }
 
   /** Logs to standard error, in words or as JSON. */

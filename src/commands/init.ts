@@ -25,6 +25,13 @@ function mustHaveEffect(flags: { readonly [name: string]: unknown }): void {
   )
 }
 
+/** What is printed names the variables and files with secrets; nobody need have set them yet. */
+const asPrinted = {
+  withoutSource: true,
+  without: ['notify'],
+  asWritten: [['sink'], ['outbox'], ['taskNamespace'], ['metrics', 'textfile']],
+}
+
 export default class Init extends OwmCommand<InitResult | PrintResult> {
   static override summary = 'Write a starter .owmrc.yaml here, or print what starts owm for it.'
   static override description =
@@ -86,8 +93,7 @@ export default class Init extends OwmCommand<InitResult | PrintResult> {
     }
     const result: PrintResult = { scheduler: flags.print, files: [] }
     this.result = result
-    const overrides = { ...flags, withoutSource: true, asWritten: ['sink', 'outbox', 'taskNamespace'] }
-    return print(result, await this.configureAll(overrides), flags, this.surroundings)
+    return print(result, await this.configureAll({ ...flags, ...asPrinted }), flags, this.surroundings)
   }
 
   /** Whether to prompt for missing answers. */

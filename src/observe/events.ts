@@ -5,6 +5,9 @@
 export const logEvents = {
   'run-started': 'A run begins (info).',
   'start-ended': 'What a start did, with its exit code and duration (info).',
+  'start-next': 'When `owm schedule run` starts next (info): `at`.',
+  'outbox-awaited': 'A command waits while another owm holds the outbox (info): `holder`.',
+  note: 'What a command says beside its result (info); only as JSON.',
   'command-failed': 'What a command ended with (error): `code`, `exitCode` and `hint`; only as JSON.',
   'run-read-anew': "An interrupted run can't be read on: its source is read from the start.",
   'source-failed': 'Why a source failed, with its stack (debug).',

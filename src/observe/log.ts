@@ -16,9 +16,11 @@ export async function jsonLog(level: LogLevel, write: (line: string) => void, ab
   return log
 }
 
-/** An error's line like that of `jsonLog`, but synchronous: a fatal error can't wait for pino to load. */
-export const errorInJson = (fields: object, msg: string): string =>
-  `${JSON.stringify({ level: 50, time: new Date().toISOString(), name: 'owm', ...fields, msg })}\n`
+/** A line like those of `jsonLog`, but synchronous: a fatal error can't wait for pino to load. */
+export function lineInJson(level: 'info' | 'error', fields: object, msg: string): string {
+  const time = new Date().toISOString()
+  return `${JSON.stringify({ level: level === 'info' ? 30 : 50, time, name: 'owm', ...fields, msg })}\n`
+}
 
 /**
  * In words, without pino, whose loading would delay each start:

@@ -161,6 +161,10 @@ describe('waiting', () => {
 
   it('says that it waits, and for whom; a second flush that waits has nothing to add', async () => {
     const { cwd, holder } = await held()
+    const logged = ['--wait-for', '1s', '--log-format', 'json', '--log-level', 'info']
+    const { stderr } = await owm(['outbox', 'retry', '--all', ...logged], { cwd })
+    const holding = expect.stringContaining(`process ${holder.child.pid} `)
+    expect(JSON.parse(stderr.split('\n')[0] ?? '')).toMatchObject({ event: 'outbox-awaited', holder: holding })
     const first = await waiting(['flush', '--wait'], cwd)
     expect(first.said).toMatch(
       new RegExp(

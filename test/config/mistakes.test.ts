@@ -200,6 +200,22 @@ describe('an error leads to the line and the key', () => {
     expect(mistake).not.toContain('hunter2')
   })
 
+  it.each([
+    'cron: */20 * * * *',
+    'cron: * * * * *',
+    'cron: @hourly',
+    '{cron: */20 * * * *}',
+    '[*/20 * * * *]',
+    'cron: %H',
+    'cron: "*/20" * * * *',
+  ])('%s without quotes', async (schedule) => {
+    expect(await mistakesOf({ '.owmrc.yaml': `${inYaml}schedule:\n  ${schedule}\n` })).toEqual([
+      expect.stringMatching(
+        /\.owmrc\.yaml:8:\d+ can't be read: a value that begins with \*, @, % or ` must be in quotes/,
+      ),
+    ])
+  })
+
   it('of a key that is there twice, in a manifest only of those that are said to owm', async () => {
     const mistakes = async (manifest: string) => mistakesOf({ 'package.json': manifest })
     const twice = (line: number): unknown[] => [

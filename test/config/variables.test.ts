@@ -56,6 +56,14 @@ it("a command's shell gets what is its own", async () => {
   expect(settings.notify?.on.failure[0]?.command?.[2]).toBe('echo ${OWM_EVENT:-none} ${#x} ${HOME} here')
 })
 
+it("names the variable that systemd's credentials need, where it is not set", async () => {
+  for (const folder of ['$CREDENTIALS_DIRECTORY', '${CREDENTIALS_DIRECTORY}'])
+    expect(await mistakesOf(withNamespace(`\${file:${folder}/name}`))).toEqual([
+      "taskNamespace in .owmrc.yaml:7 needs the environment variable CREDENTIALS_DIRECTORY, which isn't set. " +
+        'systemd sets it for a service with LoadCredential; elsewhere, set it to a folder with the files.',
+    ])
+})
+
 it("a command's shell gets the variables that owm sets for a hook", async () => {
   const said = 'echo "${OWM_EVENT} ${OWM_EVENT_EXIT_CODE} ${OWM_EVENT_SLOT}"'
   const inHook = `${inYaml}notify: {on: {failure: [{command: ${JSON.stringify(['sh', '-c', said])}}]}}\n`

@@ -318,11 +318,21 @@ describe.each(['crontab', 'systemd', 'kubernetes'])('--print %s', (scheduler) =>
       sink: { use: 'redis-stream', url: 'rediss://u:hunter22@h', stream: 's-${STREAM}', password: '${REDIS_PASSWORD}' },
       source: { use: 'http', url: 'https://x/${PLACE}', token: '${file:$CREDENTIALS_DIRECTORY/token}' },
       outbox: { path: '${BASE_FOLDER}/o.db' },
+      notify: { ping: '${file:$CREDENTIALS_DIRECTORY/ping}', on: { failure: [{ url: '${CHECK_URL}' }] } },
+      metrics: { textfile: '${METRICS_FOLDER}/owm.prom' },
     })
     const env = { BASE_FOLDER: '/secret-place', STREAM: 'secret-stream', REDIS_PASSWORD: 'secret-word' }
     for (const given of [{}, env]) {
       const text = await textOf([scheduler], { cwd, env: { ...given, OWM_REDIS_URL: 'redis://:hunter33@h' } })
-      for (const name of ['BASE_FOLDER', 'STREAM', 'REDIS_PASSWORD', 'PLACE', 'OWM_REDIS_URL'])
+      for (const name of [
+        'BASE_FOLDER',
+        'STREAM',
+        'REDIS_PASSWORD',
+        'PLACE',
+        'OWM_REDIS_URL',
+        'CHECK_URL',
+        'METRICS_FOLDER',
+      ])
         expect(text).toContain(name)
       expect(text).not.toMatch(/hunter|secret-/)
       expect(text).toContain(scheduler === 'crontab' ? 'CREDENTIALS_DIRECTORY' : 'token')

@@ -48,6 +48,10 @@ test('what the second start logs bears nothing of the first one', async () => {
   await writeFile(join(cwd, '.owmrc.json'), JSON.stringify(broken))
   const { code, stderr } = await running.ended
   expect(code, stderr).toBe(74)
+  const lines = stderr.trimEnd().split('\n')
+  expect(lines.map((line): unknown => JSON.parse(line))).toContainEqual(
+    expect.objectContaining({ level: 30, event: 'start-next', at: '2026-11-23T10:01:00Z' }),
+  )
   const ends = stderr.split('\n').filter((line) => line.includes('start-ended'))
   expect(ends.map((line): object => JSON.parse(line))).toEqual([
     expect.objectContaining({ exitCode: 0, slot: '2026-11-23T10:00:00Z' }),

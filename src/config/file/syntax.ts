@@ -1,5 +1,13 @@
 /** Parses YAML and JSON, with the positions of keys and mistakes. */
-import type { Document, DocumentOptions, LineCounter, ParseOptions, SchemaOptions, YAMLParseError } from 'yaml'
+import type {
+  Document,
+  DocumentOptions,
+  LineCounter,
+  ParseOptions,
+  SchemaOptions,
+  YAMLParseError,
+  YAMLWarning,
+} from 'yaml'
 import { toError } from '../../errors/index.js'
 import { type Digits, keepDigits } from './digits.js'
 
@@ -29,8 +37,7 @@ async function valueIn(text: string, digits: Digits): Promise<unknown> {
   const { document, lines } = await parsed(text, { merge: true })
   const [problem] = [...document.errors, ...document.warnings]
   if (problem) {
-    const why = problem.code === 'MULTIPLE_DOCS' ? severalDocuments : unquoted(problem.message)
-    throw new SyntaxMistake(why, lines.linePos(problem.pos[0]))
+    throw new SyntaxMistake(whyNoYaml(problem, text), lines.linePos(problem.pos[0]))
   }
   if (document.contents === null) return undefined
   await keepDigits(document, digits)
@@ -38,6 +45,15 @@ async function valueIn(text: string, digits: Digits): Promise<unknown> {
   const value: unknown = document.toJS({ maxAliasCount: 100_000 })
   return value
 }
+
+/** In owm's words where the parser's name terms of YAML, which need not be what was meant. */
+function whyNoYaml({ code, message, pos: [place] }: YAMLWarning | YAMLParseError, text: string): string {
+  if (code === 'MULTIPLE_DOCS') return severalDocuments
+  const isForQuotes = code !== 'DUPLICATE_KEY' && '*@%`'.includes(text.charAt(place) || ' ')
+  return isForQuotes ? needsQuotes : unquoted(message)
+}
+
+const needsQuotes = 'a value that begins with *, @, % or ` must be in quotes, such as cron: "*/20 * * * *"'
 
 const severalDocuments = 'a second document begins here, behind `---`: owm reads one'
 

@@ -21,8 +21,8 @@ export interface Overrides {
   produces?: boolean
   /** The source isn't used: its variables needn't be set. */
   withoutSource?: boolean
-  /** Sections whose `${NAME}` are left unexpanded, for display. */
-  asWritten?: readonly string[]
+  /** Paths of values whose `${NAME}` are left unexpanded, for display: `metrics`, `textfile`. */
+  asWritten?: ReadonlyArray<readonly string[]>
   /** Sections to ignore, as if they weren't there. */
   without?: readonly string[]
   /** All other sections are ignored, whatever is wrong with them. */

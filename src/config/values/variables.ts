@@ -43,8 +43,8 @@ interface Context {
   baseDir: string
   /** Sections that the command doesn't use: their variables needn't be set. */
   unused: readonly string[]
-  /** Sections that are left unexpanded. */
-  asWritten: readonly string[]
+  /** Paths of values that are left unexpanded, with what stands under them. */
+  asWritten: ReadonlyArray<readonly string[]>
 }
 
 /** What the file refers to. */
@@ -79,6 +79,12 @@ export async function expand(
 /** Not even where any key is allowed: what checks the values drops this one. */
 const notAKey: Problem = (at, section) =>
   new ConfigurationError(`${at} is not a known key.`, { hint: 'Take it out: no setting has this name.', section })
+
+const noCredentials: Problem = (at, section) => {
+  const hint = 'systemd sets it for a service with LoadCredential; elsewhere, set it to a folder with the files.'
+  const message = `${at} needs the environment variable CREDENTIALS_DIRECTORY, which isn't set.`
+  return new ConfigurationError(message, { hint, section })
+}
 
 /** Whether a value is in a hook's command. */
 const isOfHook = (path: readonly string[]): boolean => path[0] === 'notify' && path.includes('command')
@@ -132,7 +138,7 @@ class Expansion {
   }
 
   #text(text: string, path: readonly string[]): string {
-    const isKept = this.#context.asWritten.includes(path[0] ?? '')
+    const isKept = this.#context.asWritten.some((kept) => kept.every((key, index) => path[index] === key))
     return text.replace(reference, (all, file?: string, name?: string, other?: string) => {
       if (file !== undefined) this.files.add(file)
       // Set for the hook alone: its shell replaces them.
@@ -189,7 +195,11 @@ class Expansion {
   /** The text of a file, without the line feed at its end: always a secret. */
   #secretIn(given: string, path: readonly string[]): string | undefined {
     const { env, secrets, baseDir } = this.#context
-    const file = given.replace(credentials, env['CREDENTIALS_DIRECTORY'] ?? '$CREDENTIALS_DIRECTORY')
+    if (credentials.test(given) && !env['CREDENTIALS_DIRECTORY']) {
+      this.#addProblem(path, noCredentials)
+      return undefined
+    }
+    const file = given.replace(credentials, () => env['CREDENTIALS_DIRECTORY'] ?? '')
     const place = resolve(baseDir, file)
     try {
       // Reading a named pipe would block.

@@ -67,7 +67,8 @@ export async function runOnSchedule(
     const isSoon = error?.exitCode === exitCodes.notDelivered
     const until = isSoon ? Math.min(next, schedule.now() + pause) : next
     pause = isSoon ? Math.min(2 * pause, longestPause) : firstPause
-    around.note(`The next start is at ${slotOf(until)}.`)
+    const at = slotOf(until)
+    around.note(`The next start is at ${at}.`, { event: 'start-next', at })
     // A failure of the last start counts, although it would have been retried.
     const errors = error ? [error] : []
     if (await isStoppedBefore(until, surroundings)) return { result, summary: [], errors, isStopped: true }
