@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { createSecureContext } from 'node:tls'
 import { ConfigurationError, toError } from '../errors/index.js'
+import { urlParameters } from './url.js'
 
 /** The section of the configuration that names the server. */
 export type Section = 'source' | 'sink'
@@ -22,7 +23,6 @@ export interface Server {
 /** How much later than the server owm gives up a statement, in milliseconds: the server's error says more. */
 export const graceMs = 2_000
 
-const parameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'host']
 const sslModes = ['disable', 'require', 'verify-ca', 'verify-full']
 
 /** @param section for messages. Throws ConfigurationError. */
@@ -33,27 +33,31 @@ export async function serverOf(
 ): Promise<Server> {
   const url = new URL(text)
   const parameter = (name: string): string | undefined => url.searchParams.get(name) ?? undefined
-  const unknown = [...url.searchParams.keys()].find((key) => !parameters.includes(key))
+  const unknown = [...url.searchParams.keys()].find((key) => !urlParameters.includes(key))
   if (unknown !== undefined)
     throw new ConfigurationError(`${section}.url has the parameter ${unknown}, which is not known.`, {
-      hint: `Known parameters: ${parameters.join(', ')}.`,
+      hint: `Known parameters: ${urlParameters.join(', ')}.`,
     })
   const mode = parameter('sslmode')
   if (mode !== undefined && !sslModes.includes(mode))
     throw new ConfigurationError(`${section}.url has sslmode=${mode}, which is not known.`, {
-      hint: `Known: ${sslModes.join(', ')}.`,
+      hint: `Known: ${sslModes.join(', ')}; libpq's allow and prefer would leave to chance whether it is encrypted.`,
     })
   const pem = async (name: string): Promise<Buffer | undefined> => {
     const file = parameter(name)
     if (file === undefined) return undefined
     return readFile(resolve(baseDir, file)).catch((error: unknown) => {
       throw new ConfigurationError(`The file ${resolve(baseDir, file)} can't be read: ${toError(error).message}`, {
-        hint: `Correct ${name} in ${section}.url.`,
+        hint:
+          file === 'system'
+            ? `For public authorities, take sslrootcert out of ${section}.url, and set sslmode=verify-full.`
+            : `Correct ${name} in ${section}.url.`,
       })
     })
   }
   const host = url.hostname.replace(/^\[(.*)\]$/, '$1') || 'localhost'
-  const socket = parameter('host')
+  // libpq also takes a socket for the host: postgres://%2Frun%2Fpostgresql/name.
+  const socket = parameter('host') ?? (/^%2f/i.test(host) ? decoded(host, section) : undefined)
   const database = decoded(url.pathname.slice(1), section)
   const [username, inUrl] = [decoded(url.username, section), decoded(url.password, section)]
   const files = { ca: await pem('sslrootcert'), cert: await pem('sslcert'), key: await pem('sslkey') }

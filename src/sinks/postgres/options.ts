@@ -1,5 +1,6 @@
 /** The options of `use: postgres`. */
 import * as z from 'zod'
+import { namesDatabase } from '../../databases/url.js'
 
 const name = z.string().min(1)
 const milliseconds = z.number().int().min(1).max(86_400_000).meta({ unit: 'ms' })
@@ -28,10 +29,11 @@ export const options = z
     url: z
       .string()
       .regex(/^postgres(ql)?:\/\//, 'a URL that starts with postgres:// or postgresql:// is expected')
-      .refine((url) => !/^postgres(ql)?:\/\//.test(url) || (URL.canParse(url) && new URL(url).pathname.length > 1), {
+      .refine((url) => !/^postgres(ql)?:\/\//.test(url) || namesDatabase(url), {
         message:
           'postgres://user:password@host:port/database is expected; ' +
-          'in user and password write / as %2F, : as %3A, @ as %40, or set sink.password',
+          'in user and password write / as %2F, : as %3A, @ as %40, # as %23, ? as %3F, or set sink.password; ' +
+          'in its name @ as %40',
       })
       .optional()
       .describe(

@@ -1,5 +1,6 @@
 /** The options of the source `sql`. */
 import * as z from 'zod'
+import { namesDatabase } from '../../databases/url.js'
 import { fieldOptions } from '../fields/options.js'
 
 export const drivers: Readonly<Record<string, 'pg' | 'mysql2'>> = {
@@ -23,10 +24,11 @@ export const options = z
         (url) => (schemeOf(url) ?? 'postgres') in drivers,
         'postgres://, mysql://, mariadb:// or a SQLite file is expected',
       )
-      .refine((url) => schemeOf(url) === undefined || (URL.canParse(url) && new URL(url).pathname.length > 1), {
+      .refine((url) => schemeOf(url) === undefined || namesDatabase(url), {
         message:
           'postgres://user:password@host:port/database is expected; ' +
-          'in user and password write / as %2F, : as %3A, @ as %40, or set source.password',
+          'in user and password write / as %2F, : as %3A, @ as %40, # as %23, ? as %3F, or set source.password; ' +
+          'in its name @ as %40',
         when: ({ value }) => (schemeOf(String(value)) ?? '') in drivers,
       })
       .describe(
