@@ -81,6 +81,13 @@ it('ids that come again, and a column of another type', async () => {
     await next(behind)
     expectFound(await doctor(cwd), 78, 'postgres-ids')
   }
+  await server.query('ALTER SEQUENCE doctor_e_id_seq MAXVALUE 1000')
+  await server.query("SELECT setval('doctor_e_id_seq', 1000)")
+  const over = await doctor(cwd)
+  expectFound(over, 78, 'postgres-ids')
+  expect(over.stdout).toMatch(/is at its end.*NO MAXVALUE/s)
+  await server.query('ALTER SEQUENCE doctor_e_id_seq NO MAXVALUE')
+  await next('1, false')
   await server.query('ALTER TABLE doctor_e ALTER COLUMN task_id TYPE text')
   const ran = await doctor(cwd)
   expectFound(ran, 78, 'postgres-ids', 'postgres-tables')

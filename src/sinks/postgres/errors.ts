@@ -10,6 +10,11 @@ import {
 import { ConfigurationError, isOwmError, type OwmError, TransientError, toError } from '../../errors/index.js'
 import { quoted } from './tables.js'
 
+/** What to do where the sequence behind the ids of a table is at its end. */
+export const moreIdsHint =
+  "Let the table's owner give its ids more room: ALTER TABLE … ALTER id TYPE bigint; ALTER SEQUENCE … AS bigint NO " +
+  'MAXVALUE; then `owm flush`.'
+
 /** SQLSTATEs, or their beginnings, that a retry can't fix, each with what to do. */
 const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   [
@@ -29,6 +34,7 @@ const lasting: readonly (readonly [state: RegExp, hint: string])[] = [
   ],
   [/^(42P01|3F000)$/, 'Name a schema that is there in sink.table, or make it; names are taken as they are written.'],
   [/^0A000$/, 'A rule on the table may stand in the way of INSERT: drop it (DROP RULE), or name another sink.table.'],
+  [/^2200H$/, moreIdsHint],
   [/^42601$/, 'PostgreSQL 11 or newer is expected.'],
   [
     /^08P01$/,
@@ -177,7 +183,7 @@ const isCustom = (state: string): boolean => /^(?!5[34578]|72|P0|XX)[5-9I-Z][\dA
 
 /** Whether the tasks themselves are refused: for their text, or by a rule of the table's owner (CHECK, RAISE). */
 export const isAboutTasks = (error: unknown): boolean =>
-  /^(22|23514|44|54000|P0)/.test(sqlStateOf(error)) || isCustom(sqlStateOf(error))
+  /^(22(?!00H)|23514|44|54000|P0)/.test(sqlStateOf(error)) || isCustom(sqlStateOf(error))
 
 /**
  * Whether one task may be at fault, or else the table for all of them: another constraint, a policy, a function in any

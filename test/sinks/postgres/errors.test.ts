@@ -29,6 +29,14 @@ test('an id that a row has already is the fault of the table: no task is refused
   expect([isAboutTasks(said), mayBeAboutTasks(said), endsConnection(said)]).toEqual([false, false, false])
 })
 
+test('a sequence of ids that is at its end is the fault of the table, too', () => {
+  const said = Object.assign(new Error('nextval: reached maximum value of sequence "t_id_seq" (1700)'), {
+    code: '2200H',
+  })
+  expect(classed(said, 'PostgreSQL at h')).toMatchObject({ exitCode: 78, hint: expect.stringMatching(/NO MAXVALUE/) })
+  expect([isAboutTasks(said), mayBeAboutTasks(said), endsConnection(said)]).toEqual([false, false, false])
+})
+
 test.each([
   ['of another column', { ...idTaken, detail: 'Key (city, id)=(Oslo, 14) already exists.' }],
   ["that a trigger's function writes", { ...idTaken, where: 'PL/pgSQL function f() line 1 at SQL statement' }],

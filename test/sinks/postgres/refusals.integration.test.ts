@@ -101,6 +101,19 @@ describe('one task of many', () => {
 })
 
 describe('all of them', () => {
+  it('a sequence of ids that is at its end: with more room they are delivered', async () => {
+    const table = `t${++made}`
+    const { sink, caller } = await placed({ url: server.url, table })
+    await caller.deliver(sink, 0, 2)
+    await server.query(`ALTER SEQUENCE ${table}_id_seq MAXVALUE 4`)
+    await expect(caller.deliver(sink, 2, 6)).rejects.toMatchObject({
+      code: 'CONFIGURATION',
+      hint: expect.stringContaining('NO MAXVALUE'),
+    })
+    await server.query(`ALTER SEQUENCE ${table}_id_seq NO MAXVALUE`)
+    expect(await caller.deliver(sink, 2, 6)).toEqual(Array(4).fill('delivered'))
+  })
+
   it('a sequence that is behind the rows, with gaps between these: as it says, they are delivered', async () => {
     const table = `t${++made}`
     const { sink, caller } = await placed({ url: server.url, table })

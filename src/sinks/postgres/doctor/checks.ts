@@ -69,9 +69,13 @@ export const checks = {
     exitCode: 78,
   },
   'postgres-ids': {
-    about: "whether the sequence of the table's ids is ahead of its rows (in a copy, or on a former replica, it isn't)",
-    why: 'A task gets an id that is taken: a run stops with 78.',
-    todo: 'Let the owner of the table set the sequence (setval) to the greatest id; then `owm flush`.',
+    about:
+      "whether the sequence of the table's ids is ahead of its rows (in a copy, or on a former replica, it isn't) " +
+      'and not at its end',
+    why: 'A task gets an id that is taken, or none: a run stops with 78.',
+    todo:
+      'Let the owner of the table set the sequence (setval) to the greatest id, or make room for more (bigint); then ' +
+      '`owm flush`.',
     exitCode: 78,
   },
   'postgres-truncate': {

@@ -4,7 +4,7 @@ import { withHint } from '../../../errors/index.js'
 import { compact } from '../../../lists.js'
 import type { Diagnosis, Patient } from '../../../plugin.js'
 import { plural } from '../../../words.js'
-import { isMissing, setvalSql } from '../errors.js'
+import { isMissing, moreIdsHint, setvalSql } from '../errors.js'
 import { addSql, newestIn } from '../statements/add.js'
 import { nonPermanentSql, relationsOf } from '../statements/permanent.js'
 import { type Examined, judged, unknown } from './verdict.js'
@@ -98,10 +98,13 @@ async function idsCheck({ connection, tables: { tasks } }: Examined): Promise<Di
   if (sequence['may'] !== true)
     return unknown('postgres-ids', `this role may not look: it lacks SELECT on the sequence ${sequence['name']}`)
   const [row] = await connection.read(
-    `SELECT next, newest FROM (
-       SELECT last_value + is_called::int AS next, (${newestIn(tasks)}) AS newest FROM ${sequence['name']}
-     ) AS at WHERE next <= newest`,
+    `SELECT next, newest, next > seqmax AS is_over FROM pg_sequence, (
+       SELECT last_value::numeric + is_called::int AS next, (${newestIn(tasks)}) AS newest FROM ${sequence['name']}
+     ) AS at WHERE seqrelid = $1::regclass AND (next <= newest OR next > seqmax)`,
+    [sequence['name']],
   )
+  if (row?.['is_over'] === true)
+    return judged('postgres-ids', true, `the sequence ${sequence['name']} is at its end`, moreIdsHint)
   const found = row
     ? `${tasks} has a row ${row['newest']}, its sequence gives ${row['next']} next`
     : 'it is ahead of them'
