@@ -1,5 +1,5 @@
 /** The rows of a page, and the locations in them. */
-import { type Location, Malformed } from '../../plugin.js'
+import { isMalformed, type Location, Malformed } from '../../plugin.js'
 import { exactJson } from '../../tasks/json/exact.js'
 import { HexBytes } from '../../tasks/json/hex.js'
 import type { Mapping } from '../fields/mapping.js'
@@ -56,7 +56,7 @@ export function locationOf(
   { record, key }: Row,
   { key: columns, dialect, mapping }: RowShape,
 ): Location | Malformed | undefined {
-  const { wholeNumber } = dialect
+  const { wholeNumber, replacesBytes } = dialect
   const raw = (): string => exactJson(record) ?? ''
   const values: Record<string, unknown> = Object.create(null)
   for (const [column, value] of Object.entries(record)) {
@@ -70,5 +70,16 @@ export function locationOf(
       )
     values[column] = exact
   }
-  return mapping.fromRecord(values, raw)
+  const location = mapping.fromRecord(values, raw)
+  return location && replacesBytes ? intact(location, raw) : location
 }
+
+/** A location, unless a text of it was decoded with U+FFFD: two such texts may have become the same one. */
+function intact(location: Location | Malformed, raw: () => string): Location | Malformed {
+  if (isMalformed(location)) return location
+  const [broken] = Object.entries(location).find(isBroken) ?? []
+  if (broken === undefined) return location
+  return new Malformed(raw(), `${broken} isn't valid UTF-8: make the database from text in UTF-8 (iconv, for one)`)
+}
+
+const isBroken = ([, value]: [string, unknown]): boolean => typeof value === 'string' && value.includes('\ufffd')

@@ -120,6 +120,19 @@ it('bytes are no rhythm, and a rule for them is told of', async () => {
   expect(warned).toEqual([expect.stringContaining('cadence.rules.0.where: every is bytes in the database')])
 })
 
+it.each([
+  ['a name', 'city', /^city isn't valid UTF-8/],
+  ['an id', 'id', /^id isn't valid UTF-8/],
+  ['another column', 'land', /^land isn't valid UTF-8/],
+  ['not where it is left out', 'other', /^none$/],
+])("text of SQLite that isn't UTF-8 is rejected: %s", async (_, column, reason) => {
+  const row = { id: '1', city: "'Oslo'", lat: '1', lon: '2', land: "'no'", other: '3' }
+  const columns = Object.entries({ ...row, [column]: "CAST(X'4dfc686c' AS TEXT)" })
+  const query = `SELECT ${columns.map(([name, value]) => `${value} AS ${name}`).join(', ')}`
+  const found = (await readAll({ url: sqlite.url(), query, key: 'lat', columns: ['land'] })).locations[0] ?? {}
+  expect(reasonOf(found)).toMatch(reason)
+})
+
 describe('positions show a key that is bytes or a document', () => {
   const columns = "'a' AS city, 1 AS lat, 2 AS lon"
   it.each<[string, Engine, string, string]>([

@@ -34,6 +34,8 @@ export interface Dialect {
   readonly comparesTuples: boolean
   /** For drivers that round whole numbers beyond 2^53: the exact one, from the key's text. */
   wholeNumber?(written: string): string | undefined
+  /** Whether the driver decodes any bytes as text, with U+FFFD in place of those that aren't UTF-8. */
+  readonly replacesBytes?: boolean
   /** Aborts the statement that the driver's connection is running. */
   cut(raw: { destroy?(): void; stream?: { destroy(): void }; interrupt?(): void }): void
   /** Milliseconds after which a statement is too slow. */

@@ -79,6 +79,7 @@ export async function sqlite({ url, statementTimeoutMs }: Settings, baseDir: str
     limit: (rows) => String(rows),
     comparesTuples: true,
     wholeNumber: (written) => /^integer:(.*)$/.exec(written)?.[1],
+    replacesBytes: true,
     cut: (raw) => raw.interrupt?.(),
     statementTimeoutMs,
     patienceMs: statementTimeoutMs,
