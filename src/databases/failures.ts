@@ -11,9 +11,9 @@ const passingStates = ['25P03']
 const passingErrnos = [1203, 1226]
 /**
  * MySQL, under the general state HY000: host not allowed, mixed collations, broken view, unknown authentication,
- * unknown variable.
+ * unknown variable; no such definer of a view, an expired password (two), a locked account (MySQL's, MariaDB's).
  */
-const lastingErrnos = [1130, 1193, 1267, 1356, 1524]
+const lastingErrnos = [1130, 1193, 1267, 1356, 1524, 1449, 1820, 1862, 3118, 4151]
 /** PostgreSQL or its pooler doesn't know a parameter of the connection, or the pooler forbids transactions. */
 const protocolViolation = '08P01'
 /** PgBouncer reports all of its errors in that state: by its messages, the state that PostgreSQL has for each. */
@@ -29,6 +29,9 @@ const lastingCodes = [
   /^(HANDSHAKE_NO_SSL_SUPPORT|ERR_TLS_.*)$/,
 ]
 
+/** Whether PostgreSQL takes a certificate for another user's, which it says in its message only. */
+const isOfAnother = (error: Error): boolean => /certificate authentication failed/.test(error.message)
+
 /** Whether the server refuses owm's certificate, or requires one: PostgreSQL says the latter in its message only. */
 const isRefused = (error: Error): boolean =>
   isRefusedByTls(error) || /requires a valid client certificate/.test(error.message)
@@ -37,6 +40,11 @@ const isRefused = (error: Error): boolean =>
 export function certificateHint(section: Section, error: Error): string {
   const expired = expiredHint(error)
   if (expired !== undefined) return expired
+  if (isOfAnother(error))
+    return (
+      `The name (CN) in the certificate of sslcert has to be the user of ${section}.url, or pg_ident.conf has to map ` +
+      'the one to the other.'
+    )
   if (isRefused(error))
     return (
       'Name a certificate that the server trusts, and its key: ' +
@@ -71,6 +79,7 @@ export function driverErrorOf(thrown: unknown): Error {
 export const isCertificateError = (error: Error): boolean =>
   isDistrusted(error) ||
   isRefused(error) ||
+  isOfAnother(error) ||
   (codeOf(error) === 'HANDSHAKE_SSL_ERROR' && !('syscall' in error || 'localAddress' in error))
 
 /** Whether a retry can't help. Unknown failures count as transient. */

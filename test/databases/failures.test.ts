@@ -34,6 +34,7 @@ describe('the certificate of owm', () => {
     ['ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED', alert, /sslcert=FILE and sslkey=FILE/],
     ['ERR_SSL_SSLV3_ALERT_CERTIFICATE_EXPIRED', alert, /Renew owm's/],
     ['28000', 'connection requires a valid client certificate', /sslcert=FILE and sslkey=FILE/],
+    ['28000', 'certificate authentication failed for user "owm"', /name \(CN\) .* the user of sink\.url/],
   ])('%s lasts, and says what to do', (code, message, hint) => {
     const error = Object.assign(new Error(message), { code })
     expect(isLasting(error)).toBe(true)
@@ -77,4 +78,8 @@ test.each([
   ['ECONNRESET', false],
 ])('the state %s lasts: %s', (state, lasts) => {
   expect(isLasting(failed(state))).toBe(lasts)
+})
+
+test.each([1449, 1820, 1862, 3118, 4151])('the error %s of MySQL and MariaDB lasts', (errno) => {
+  expect(isLasting(failed('ER_SOME', { errno, sqlState: 'HY000' }))).toBe(true)
 })

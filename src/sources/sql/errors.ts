@@ -11,6 +11,13 @@ import { ConfigurationError, isOwmError, type OwmError, TransientError } from '.
 import type { Dialect } from './dialect/dialect.js'
 
 const hints: readonly (readonly [state: RegExp, hint: string])[] = [
+  [/^(3118|4151)$/, 'Unlock the account: ALTER USER … ACCOUNT UNLOCK.'],
+  [/^(1820|1862)$/, 'Give the user a new password: ALTER USER … IDENTIFIED BY …; then correct source.password.'],
+  [
+    /^1449$/,
+    'Give the view a user that is there (CREATE OR REPLACE DEFINER = … VIEW), or select from its tables in ' +
+      'source.query.',
+  ],
   [
     /^28|^1045$/,
     'Correct user and password in source.url, or set source.password; ' +
@@ -28,7 +35,12 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
       'A dot in source.table stands between schema and table: where it belongs to the name, set source.schema to main.',
   ],
   [
-    /^SQLITE_(CORRUPT|NOTADB)$/,
+    /^SQLITE_NOTADB$/,
+    'The file is none of SQLite, or it is encrypted or damaged: correct source.url. A list in CSV, JSON or YAML, ' +
+      'also as .gz, is for `use: static-list`; a compressed database is to be unpacked.',
+  ],
+  [
+    /^SQLITE_CORRUPT$/,
     'The file is damaged, or only a part of it is there: make or fetch it again, beside the old one, then rename it.',
   ],
   [
@@ -40,6 +52,11 @@ const hints: readonly (readonly [state: RegExp, hint: string])[] = [
   [
     /^(42703|42S22)$/,
     'Correct source.key or source.query: names are taken as they are written, upper and lower case included.',
+  ],
+  [
+    /^22021$/,
+    "The database has no encoding (SQL_ASCII), and a text in it isn't UTF-8: let source.query convert the column, as " +
+      "convert_from(convert_to(city, 'SQL_ASCII'), 'LATIN1') AS city.",
   ],
   [/^25/, 'owm only reads: take out of source.query whatever writes.'],
   [/^(42601|1064)$/, 'Correct the SQL of source.query: near what the line quotes, the server understood no more.'],

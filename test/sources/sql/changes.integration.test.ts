@@ -116,7 +116,7 @@ describe('a SQLite file that another one replaces', () => {
     await writeFile(path, 'no database, though long enough to be one: '.repeat(100))
     expect(await failure(options)).toMatchObject({
       exitCode: 78,
-      hint: expect.stringMatching(/make or fetch it again/),
+      hint: expect.stringMatching(/is none of SQLite.* `use: static-list`/),
     })
   })
 
