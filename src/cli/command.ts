@@ -13,7 +13,7 @@ import { trustFound } from '../trust.js'
 import type { Surroundings } from './compose.js'
 import { mustNotBeEmpty } from './flags.js'
 import { lossOfOutput, secrets } from './output.js'
-import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report } from './report.js'
+import { endOf, endOfThrown, exitCodeOf, inWords, type Received, Report, wantsJson } from './report.js'
 
 /** The flags that every command has. */
 export type BaseFlags = InferredFlags<typeof OwmCommand.baseFlags>
@@ -102,7 +102,7 @@ export abstract class OwmCommand<Result extends object> extends Command {
   protected readonly printsLines: boolean = false
   /** Filled while the command works, so that `--json` has the same shape after an error. */
   protected abstract result: Result
-  protected report = new Report({ level: 'warn', isJson: this.argv.includes('--json') })
+  protected report = new Report({ level: 'warn', isJson: wantsJson(this.argv) })
   readonly #abort = new AbortController()
   #trustFolder = false
   #isDryRun = false

@@ -10,7 +10,7 @@ import { exitCodes, toError, UsageError } from '../errors/index.js'
 import { whatIsLoaded } from '../errors/loading.js'
 import { ofSurroundings } from '../errors/surroundings.js'
 import { lossOfOutput, prepareOutput } from './output.js'
-import { exitCodeOf, inWords, Report } from './report.js'
+import { exitCodeOf, inWords, Report, wantsJson } from './report.js'
 
 /** @param bin URL of `bin/run.js` */
 export async function execute(bin: string): Promise<void> {
@@ -104,7 +104,7 @@ function mustBeUtf8(args: readonly string[]): void {
 
 function reportError(error: Error, args: readonly string[]): void {
   const known = ofSurroundings(error)
-  const isJson = args.includes('--json')
+  const isJson = wantsJson(args)
   const report = new Report({ level: 'warn', isJson })
   if (isJson) report.json({}, known)
   else report.errors([known])

@@ -36,6 +36,12 @@ interface Manner {
   format?: LogFormat | undefined
 }
 
+/** Whether the result is wanted as JSON; behind `--` nothing is a flag. */
+export function wantsJson(args: readonly string[]): boolean {
+  const end = args.indexOf('--')
+  return args.slice(0, end < 0 ? args.length : end).includes('--json')
+}
+
 export class Report {
   readonly bar: ProgressBar
   /** Set if tasks or records go to standard output. */

@@ -8,6 +8,12 @@ export const checks = {
     todo: 'Correct what the line names, then run `owm config check`.',
     exitCode: 78,
   },
+  'configuration-beside': {
+    about: 'whether another configuration lies beside the one that counts',
+    why: 'What the other one configures is not delivered any more, and nothing else says so.',
+    todo: 'Move what the other one configures into the one that counts, as a pipeline, or remove it.',
+    exitCode: 0,
+  },
   'configuration-cadence': {
     about: 'whether the schedule comes often enough for the cadence',
     why: 'Windows that lie between two scheduled times are skipped.',

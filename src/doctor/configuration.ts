@@ -46,6 +46,7 @@ function diagnosesOf({ about, outcome, warning, check }: Finding): Diagnosis[] {
   const code = about === 'outbox' ? 'outbox-folder' : 'configuration'
   if (outcome instanceof ScheduleTooSlow) return [wrong('configuration-cadence', outcome.message)]
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
+  if (warning !== undefined && check === 'configuration-beside') return [fine(code, outcome), wrong(check, warning)]
   if (warning !== undefined && check !== undefined) return [wrong(check, warning)]
   // That the outbox may not last has a check of its own.
   return [fine(code, warning !== undefined && about === 'configuration' ? `${outcome}. ${warning}` : outcome)]

@@ -51,6 +51,14 @@ it.each([
   expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(`Did you mean \`${flag}\`?`) })
 })
 
+it('what stands behind -- is no flag: words, not JSON', async () => {
+  expect(await owm(['runs', '--', '--json'], { cwd: await folderWith(base) })).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^owm: /),
+  })
+})
+
 it.each(['produce', 'flush'])('%s -n is --dry-run', async (command) => {
   const cwd = await folderWith(base)
   const { code, stdout } = await owm([command, '-n'], { cwd })

@@ -56,6 +56,12 @@ it("a command's shell gets what is its own", async () => {
   expect(settings.notify?.on.failure[0]?.command?.[2]).toBe('echo ${OWM_EVENT:-none} ${#x} ${HOME} here')
 })
 
+it.each(['a..b', 'a.', '.a', 'a.__proto__'])('--set %s=1 is refused as it was written', async (path) => {
+  await expect(settingsOf({ '.owmrc.yaml': inYaml }, { set: [`${path}=1`] })).rejects.toThrow(
+    `--set ${path}: a part of the path is empty or not allowed.`,
+  )
+})
+
 it("names the variable that systemd's credentials need, where it is not set", async () => {
   for (const folder of ['$CREDENTIALS_DIRECTORY', '${CREDENTIALS_DIRECTORY}'])
     expect(await mistakesOf(withNamespace(`\${file:${folder}/name}`))).toEqual([

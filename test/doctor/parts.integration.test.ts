@@ -27,6 +27,14 @@ it('a file that cannot be read is a finding, too', async () => {
   expectFound(await doctor(await folderOf(healthy), ['--config', 'gone.json']), 78, 'configuration')
 })
 
+it('another configuration beside the one that counts', async () => {
+  const cwd = await folderOf(healthy)
+  await writeFile(join(cwd, 'owm.config.mjs'), 'export default {}')
+  const ran = await doctor(cwd)
+  expectFound(ran, 0, 'configuration-beside')
+  expect(ran.json.checks.find(({ code }) => code === 'configuration-beside')?.found).toContain('owm.config.mjs')
+})
+
 it('a cadence that the schedule is too slow for, now and then; pipelines that share a stream', async () => {
   const one = { source: { use: 'static-list', file: './a.csv' }, outbox: { path: './a.db' } }
   const other = { source: { use: 'static-list', file: './b.csv' }, outbox: { path: './b.db' } }

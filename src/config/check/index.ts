@@ -46,7 +46,7 @@ export interface Finding {
   /** What to do about something that is valid, but may not be intended. */
   readonly warning?: string
   /** The check of `owm doctor` that the warning belongs to, if it isn't the section's own. */
-  readonly check?: 'configuration-cadence'
+  readonly check?: 'configuration-beside' | 'configuration-cadence'
 }
 
 /**
@@ -204,7 +204,10 @@ async function cadenceFits(loaded: Loaded): Promise<Omit<Finding, 'about'>> {
 
 const fileOf = ({ file, cwd, beside }: Loaded): Omit<Finding, 'about'> => ({
   outcome: file ?? `no file in ${cwd}: flags and environment only`,
-  ...(beside.length > 0 && { warning: `Beside it ${beside.join(', ')} doesn't count. Remove what isn't meant.` }),
+  ...(beside.length > 0 && {
+    warning: `Beside it ${beside.join(', ')} doesn't count. Remove what isn't meant.`,
+    check: 'configuration-beside',
+  }),
 })
 
 /** The file that a plugin's option names; undefined for other options and for a standard stream. */

@@ -231,7 +231,7 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
   const module: Loader = async (path) => {
     if (looksOnly) throw new Error('it is code')
     if (isFound) await mustBeTrusted(path)
-    return defaultExport(await importModule(path, `the configuration ${path}`))
+    return defaultExport(await printingAside(() => importModule(path, `the configuration ${path}`)))
   }
   const inUtf8 =
     (load: Loader): Loader =>
@@ -250,6 +250,15 @@ function loaders(texts: Map<string, string>, isFound: boolean, looksOnly: boolea
   const modules = ['.ts', '.mts', '.js', '.mjs', '.cjs'].map((ending) => [ending, inUtf8(module)])
   const [yamlFile, jsonFile] = [inUtf8(yaml), inUtf8(json)]
   return { noExt: yamlFile, '.yaml': yamlFile, '.yml': yamlFile, '.json': jsonFile, ...Object.fromEntries(modules) }
+}
+
+const { log, info, debug } = console
+
+/** Standard output is for results: what a configuration prints while it is loaded goes to standard error. */
+async function printingAside<T>(load: () => Promise<T>): Promise<T> {
+  const aside = console.error
+  Object.assign(console, { log: aside, info: aside, debug: aside })
+  return load().finally(() => Object.assign(console, { log, info, debug }))
 }
 
 /** The part of a file that configures owm. */

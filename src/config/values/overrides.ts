@@ -93,16 +93,17 @@ async function assign(merged: Tree, assignment: string, origins: Origins): Promi
       hint: 'For example: --set source.count=1000',
     })
   const key = assignment.slice(0, equals).split('.')
+  if (key.some((part) => part === '' || part === '__proto__'))
+    throw new UsageError(`--set ${key.join('.')}: a part of the path is empty or not allowed.`, {
+      hint: 'For example: --set source.count=1000',
+    })
   put(merged, key, await literal(assignment.slice(equals + 1), key))
   origins.note(key, fromFlag(`--set ${key.join('.')}`))
 }
 
 function put(tree: Tree, path: readonly string[], value: unknown): void {
   const [key, ...rest] = path
-  if (key === undefined || key === '' || key === '__proto__')
-    throw new UsageError(`--set ${path.join('.')}: a part of the path is empty or not allowed.`, {
-      hint: 'For example: --set source.count=1000',
-    })
+  if (key === undefined) return
   if (rest.length === 0) tree[key] = value
   else {
     const inner = tree[key]
