@@ -52,7 +52,13 @@ test.each<[beside: object, says: RegExp]>([
   [{ totals: { pages: 3 } }, /3 pages/],
   [{ '@Microsoft.Dynamics.CRM.totalrecordcount': 12 }, /12 items/],
   [{ '@Microsoft.Dynamics.CRM.morerecords': true }, /more follows/],
-  [{ '@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded': true }, /more follows/],
+  [
+    {
+      '@Microsoft.Dynamics.CRM.totalrecordcount': 5,
+      '@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded': true,
+    },
+    /at least 6 items/,
+  ],
   [{ search_cutoff: true }, /more follows/],
   [{ additional_data: { pagination: { more_items_in_collection: true } } }, /more follows/],
   [{ additional_data: { pagination: { next_start: 5 } } }, /goes on at 5/],
@@ -97,6 +103,8 @@ test.each<[beside: object]>([
   [{ final: true, canLoadMore: false, pages_left: 0 }],
   [{ stats: { fullCount: 99 } }],
   [{ totals: { sensors: 99 }, counts: { errors: 9, stations: 5 }, cities: { total: 9 } }],
+  [{ counts: { all: 99, filtered: 5, page: 2 }, total: { size: 20480 }, cutoff: 1 }],
+  [{ '@Microsoft.Dynamics.CRM.totalrecordcount': -1, '@Microsoft.Dynamics.CRM.totalrecordcountlimitexceeded': true }],
   [{ _shards: { total: 9, successful: 9, skipped: 4, failed: 0 }, _clusters: { total: 1, successful: 1, skipped: 0 } }],
   [{ page: '1/1', search_cutoff: false, meta: { filter_count: 2 } }],
   [{ total: { value: 5, relation: 'eq' } }],
@@ -118,6 +126,11 @@ test.each([{ totalStations: 12 }, { stations_aggregate: { aggregate: { count: 12
   },
 )
 
+test('the pages of another list are none of this one', () => {
+  const countries = { nodes: [{ code: 'CH' }], pageInfo: { hasNextPage: true, endCursor: 'x' } }
+  expect(partIn({ data: { stations: { nodes: list }, countries } }, 5, 'data.stations.nodes')).toBeUndefined()
+})
+
 test('a list without a name of its own is one of places', () => {
   for (const beside of [{ total_places: 12 }, { stationCount: 12 }, { counts: { cities: 12 } }])
     expect(partIn({ data: list, ...beside }, 5, 'data')).toMatch(/12 items/)
@@ -138,4 +151,6 @@ test('what an object beside the list counts may be the list, unless it is of ser
   expect(totals({ fields: { totalCount: 12 } })).toEqual([12])
   for (const name of ['_shards', '_clusters', 'nodes', 'hosts', 'rate', 'rate_limit'])
     expect(totals({ [name]: { total: 12 } })).toEqual([])
+  const own = membersOf({ hosts: { total: 12, items: list } }, 'hosts.items')
+  expect(totalsIn(own).map(({ value }) => value)).toEqual([12])
 })

@@ -111,7 +111,7 @@ export class Client {
         // With a bad status, the body is optional.
         const read = decoded(body, headers, { most: this.#given.maxBodyBytes, where })
         const none = { body: Buffer.alloc(0), encodings: [] }
-        const isElsewhere = url.pathname !== first.pathname
+        const isElsewhere = lastOf(url) !== lastOf(first)
         return { status, headers, url, isElsewhere, ...(await (isGood(status) ? read : read.catch(() => none))) }
       }
       await body.dump()
@@ -126,6 +126,9 @@ export class Client {
     await this.#dispatcher.destroy()
   }
 }
+
+/** The last name in a path: another server or version, or a slash behind it, gives the same list. */
+const lastOf = ({ pathname }: URL): string | undefined => /[^/]+(?=\/*$)/.exec(pathname)?.[0]
 
 /**
  * The whole body, decoded as far as owm can. Throws TooLong if it has more than `most` bytes, and TransientError if it

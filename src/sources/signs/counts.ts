@@ -17,6 +17,7 @@ interface Count {
 export const things =
   'items?|results?|elements?|records?|rows?|hits?|features?|documents?|docs?|objects?|entry|entries|entity|entities|' +
   'match|matches'
+const isThing = new RegExp(`^(?:${things})$`)
 const numberOf = '(?:(?:n|nb|nr|num|number)(?:of)?|noof)'
 const counts = 'total|count|found|matched|hits|available'
 const beside =
@@ -40,7 +41,7 @@ export const namesPages = (name: string): boolean => pages.test(name)
 /** How many items or pages there are, according to a member near the list. */
 export function countIn(member: Member): Count | undefined {
   const { at, name, value, beside } = member
-  const full = isOfCounts(at) ? `total${name}` : name
+  const full = isOfCounts(at) && isThing.test(name) ? `total${name}` : name
   const kind = namesItems(full) ? 'items' : namesPages(full) ? 'pages' : kindBeside(name, Object.keys(beside))
   const number = kind && readNumber(value)
   if (kind && number) return counted(kind, number, exactnessOf(member))

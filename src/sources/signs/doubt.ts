@@ -31,7 +31,7 @@ const badWords = new RegExp(
 
 /** What a message says at the end of a list, where the pages before had none. */
 const plainEnd = new RegExp(
-  '\\b(no|none|not|nothing|without|end|last|empty|zero|0|ok(ay)?|success\\w*|found|all|done|complete\\w*|' +
+  '\\b(no|none|nothing|without|end|last|empty|zero|0|ok(ay)?|success\\w*|found|all|done|complete\\w*|' +
     'finish\\w*|reached|out of|beyond|past|behind|results?|records?|items?|rows?|pages?|kein\\w*|ende|aucun\\w*|' +
     'fin|sin|nessun\\w*)\\b',
   'i',

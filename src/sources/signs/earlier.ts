@@ -1,6 +1,6 @@
 /** Signs in an answer that it isn't the first page. */
 import { linksIn, nextOf } from './links.js'
-import type { Member } from './members.js'
+import { isOfCounts, type Member } from './members.js'
 import { wholeOf } from './tree.js'
 
 const firstNames = /^(is)?first(page)?$/
@@ -21,11 +21,11 @@ export function laterPage(members: readonly Member[]): Member | undefined {
   const near = members.filter(({ isNear }) => isNear)
   const isCut = near.some(({ name }) => limitNames.test(name))
   return near.find((member) => {
-    const { name, value } = member
+    const { at, name, value } = member
     const number = wholeOf(value) ?? 0
     return (
       isFlagged(member) ||
-      (pageNames.test(name) && number > 1) ||
+      (pageNames.test(name) && number > 1 && !isOfCounts(at)) ||
       (isCut && offsetNames.test(name) && number > 1) ||
       (previousNames.test(name) && leadsBack(value)) ||
       linksIn(value).some(({ relations, href }) => relations.some((each) => /^prev/.test(each)) && leadsBack(href))

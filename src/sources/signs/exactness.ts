@@ -15,7 +15,7 @@ const leastWords = /^(>=?|≥|gte?|at_?least|lower_?bound|greater_?than(_?or_?eq
 const estimates = /^(approx(imat(e|ed|ion))?|estimate[ds]?|inexact)$/i
 
 // Flags, in lower case, letters only.
-const leastFlags = /^(is|was)?(atleast|lowerbound|capped|limited|clipped|cut(off)?)$/
+const leastFlags = /^(is|was)?(atleast|lowerbound|capped|limited|clipped|cut(off)?|(record)?limitexceeded)$/
 const estimateFlags = /^(is|was)?(an?)?(approximate[ds]?|estimate[ds]?|inexact)$/
 const exactFlags = /^(is|was)?(exact|accurate|precise|exhaustive)$/
 

@@ -25,15 +25,17 @@ export function totalsIn(members: readonly Member[]): readonly Member[] {
   return closest(members, (value) => wholeOf(value) !== undefined || isTree(value), totalNames)
 }
 
-/** What such objects count is none of the list's. */
+/** What such objects count is none of the list's, unless it's in them. */
 const ofOthers = /(^|\.)(_?shards|_?clusters|nodes|hosts|rate(_?limits?)?)\./i
 
 /** The members that fit: the outermost of those near the list; without such, any. */
 function closest(members: readonly Member[], fits: (value: unknown) => boolean, names: RegExp): readonly Member[] {
-  const found = members.filter(({ at, key = '', value }) => names.test(key) && fits(value) && !ofOthers.test(at))
+  const found = members.filter(({ key = '', value }) => names.test(key) && fits(value))
   const near = found.filter(({ isNear }) => isNear)
   const outermost = Math.min(...near.map(({ level }) => level))
-  return near.length > 0 ? near.filter(({ level }) => level === outermost) : found
+  return near.length > 0
+    ? near.filter(({ level }) => level === outermost)
+    : found.filter(({ at }) => !ofOthers.test(at))
 }
 
 /** The number of all pages. */

@@ -90,6 +90,9 @@ export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   const { prefix, list, own = /^$/, isNear, level } = scope
   if (!isObject(json)) return
   if (Array.isArray(json) && list === undefined) return
+  // The pages of another list in the answer, such as a second connection in GraphQL, are none of this one's.
+  const isOfOther = !isNear && Object.values(json).some((value) => Array.isArray(value) && value.some(isTree))
+  if (isOfOther && level > 1) return
   // Beside the list, objects of any name are entered; those count as near that are about the list by their name.
   const isAround = list === undefined ? level === 0 : list.startsWith(prefix)
   const counted = isOfCounts(prefix) ? 'total' : ''
@@ -105,7 +108,8 @@ export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
     const isEnvelope =
       envelopes.test(key) || ownEnvelopes.test(name) || envelopePaths.test(at) || countEnvelopes.test(at)
     const isAbout = isNear && (leadsToList || isEnvelope || Array.isArray(json))
-    if ((isAbout || isEnvelope || isAround) && level < mostLevels)
+    const isEntered = isAbout || level === 0 || (!isOfOther && (isEnvelope || isAround))
+    if (isEntered && level < mostLevels)
       yield* membersWithin(value, { ...scope, prefix: `${at}.`, isNear: isAbout, level: level + 1 })
   }
 }

@@ -65,11 +65,11 @@ const names = {
   more: named(
     '(has|is|are|there)?(next(page|results?|items?)?|additional\\w*)',
     `(has|is|are|was|were|there)?(${things}|list|response|output)?(is|was|were)?(truncated|limited|capped)`,
-    '(search)?cutoff',
+    'searchcutoff',
     `truncated(${things}|list|response|output)`,
     '(has|is|are|there|can)?(load|fetch|get)?more(?!info)\\w*',
     '(is|are)?(partial|incomplete)\\w*|exceeded\\w*limit|limit(reached|exceeded)|continues?',
-    `(max|row|size|page|total|count|${things})*limit(is|was)?(reached|exceeded|hit)|max(${things})reached`,
+    `(max|row|size|page|${things})*limit(is|was)?(reached|exceeded|hit)|max(${things})reached`,
   ),
   left: named(`remaining(${things}|pages?)(count)?|(${things}|pages?)(left|remaining)`),
   lacking: named(`${lost}|${lost}(${things}|${parts})(count)?|(${things}|${parts})${lost}`),

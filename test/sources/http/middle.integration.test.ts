@@ -83,6 +83,7 @@ describe('what any page says is missing from it', () => {
   test.each<[what: string, send: Send, options?: object]>([
     ['full pages that say that there is more', (response, page, data) => json(response, { data, truncated: page < 4 })],
     ['206 throughout', (response, _, data) => json(response, { data }, 206)],
+    ['206 on full pages behind the first', (response, page, data) => json(response, { data }, page > 0 ? 206 : 200)],
     [
       'a number that is reached',
       (response, page, data) => json(response, { data, total: 23, ...(page === 2 && { skipped_rows: 3 }) }),
@@ -152,6 +153,16 @@ describe('a page without anything like the places before it', () => {
     expect(read.locations).toHaveLength(19)
   })
 
+  test('but a line of sums that every page has is rejected as ever', async () => {
+    const read = await paged(
+      (response, _, items) =>
+        response.end([...items, { rows: items.length }].map((item) => `${JSON.stringify(item)}\n`).join('')),
+      { format: 'ndjson' },
+    )
+    expect(read.error).toBeUndefined()
+    expect(read.locations.filter((each) => !('rows' in each))).toHaveLength(23)
+  })
+
   test.each([
     ['csv', 'id,name,lat,lon\n'],
     ['csv', ''],
@@ -171,6 +182,7 @@ describe('an empty page', () => {
 
   test.each<[what: string, send: Send]>([
     ['Please log in', empty({ message: 'Please log in' })],
+    ['You are not logged in', empty({ message: 'You are not logged in' })],
     ['Slow down', empty({ message: 'Slow down' })],
     ['Your subscription has ended', empty({ message: 'Your subscription has ended' })],
     ['gRPC', empty({}, { 'grpc-status': '14' }, { 'grpc-status': '0' })],
@@ -187,6 +199,7 @@ describe('an empty page', () => {
     ['none', empty({ message: 'Keine weiteren Stationen' })],
     ['no page', empty({ message: 'Page 3 is beyond the last one' })],
     ['a cache', empty({}, { 'x-cache-status': 'MISS' }, { 'x-cache-status': 'HIT' })],
+    ['a cache by another name', empty({}, { 'x-cdn-status': 'MISS' }, { 'x-cdn-status': 'HIT' })],
   ])('that says that it is the end is one: %s', async (_, send) => {
     expectAll(await paged(send), 10)
   })
@@ -218,6 +231,19 @@ describe('an empty page', () => {
     })
     expectAll(await readAll({ url: server.origin, pagination: { limit: 5, start: 0 } }, { attempts: 1 }), 10)
   })
+})
+
+test('an empty page is the end if a redirect led to another server, or to a slash, of the same list', async () => {
+  for (const to of ['/node2/list', '/list/']) {
+    const server = await api((request, response) => {
+      const page = numberIn(queryOf(request), 'page', 0)
+      if (page === 2 && request.url?.startsWith('/list?'))
+        return response.writeHead(302, { location: `${to}?page=2` }).end()
+      json(response, { data: cities(10).slice(page * 5, page * 5 + 5) })
+    })
+    const given = { url: `${server.origin}/list`, pagination: { limit: 5, start: 0 } }
+    expectAll(await readAll(given, { attempts: 1 }), 10)
+  }
 })
 
 test('a list that has fewer pages in the middle of a read is told', async () => {

@@ -18,6 +18,8 @@ export class Endings {
   #statuses: Statuses | undefined
   /** The HTTP statuses of answers with items. */
   readonly #good = new Set([200, 204])
+  /** The items in the last answer that had any. */
+  #items = 0
   /** Whether the last answer with items came from where a redirect led to. */
   #isElsewhere: boolean | undefined
 
@@ -25,11 +27,11 @@ export class Endings {
     this.#given = given
   }
 
-  /** That a page isn't whole, by its status: 206 or 207, where the pages before it had none of these. */
-  part({ status, headers }: Answer): Sign[] {
+  /** That a page isn't whole, by its status: 206 or 207 on a shorter page than the one before, which had another. */
+  part({ status, headers }: Answer, items: number): Sign[] {
     const isPart = (status === 206 || status === 207) && headerOf(headers, 'content-range') === ''
     const said = `${status} ${STATUS_CODES[status] ?? ''}`
-    const isNew = this.#statuses !== undefined && !this.#good.has(status)
+    const isNew = items < this.#items && !this.#good.has(status)
     return isPart && isNew ? [{ at: 'its status', said, kind: 'lacking', atLeast: 0, hint: anyWay }] : []
   }
 
@@ -45,6 +47,7 @@ export class Endings {
     if (items > 0) {
       this.#statuses = statusesOf(said)
       this.#good.add(answer.status)
+      this.#items = items
       this.#isElsewhere = answer.isElsewhere
       return undefined
     }
@@ -62,8 +65,10 @@ export class Endings {
 const ownName = (name: string): string =>
   name.replace(/^.*(?<!cache)(status|error(code)?)$/, '$1').replace(/^.*errortype$/, 'error')
 
+const cacheWords = /^(hit|miss|bypass|dynamic|stale|updating|revalidated)$/i
+
 const inHeaders = ({ headers }: Answer): Member[] =>
   Object.keys(headers)
     .flatMap((name) => membersOfHeader(name, headerOf(headers, name)))
     .map((member) => ({ ...member, name: ownName(member.name) }))
-    .filter(({ name }) => telling.test(name))
+    .filter(({ name, value }) => telling.test(name) && !cacheWords.test(String(value)))

@@ -111,7 +111,7 @@ export class Reader {
         pagination.type === 'link' && next !== false ? linkedNext(headerOf(headers, 'link'), url, wrong) : undefined,
       hasMore: undefined,
       hasLinks: false,
-      ...signsOf([], answer, this.#given, this.#endings.part(answer)),
+      ...signsOf([], answer, this.#given, this.#endings.part(answer, records.length)),
       doubt: this.#endings.doubt(answer, [], records.length, odd),
     }
   }
@@ -184,7 +184,7 @@ export class Reader {
       next,
       hasMore: more,
       hasLinks,
-      ...signsOf(beside, answer, this.#given, this.#endings.part(answer)),
+      ...signsOf(beside, answer, this.#given, this.#endings.part(answer, items.length)),
       doubt: this.#endings.doubt(answer, beside, items.length, isNull && isOpen ? 'its list is null' : undefined),
     }
   }

@@ -8,7 +8,7 @@ export interface Answer {
   readonly encodings: readonly string[]
   /** The URL after all redirects. */
   readonly url: URL
-  /** Whether they led to another path. */
+  /** Whether they led to a path with another last name. */
   readonly isElsewhere: boolean
 }
 

@@ -13,7 +13,7 @@ const maxUseless = { pages: 3, items: 20, ofAnySize: 10 }
 
 export class Usefulness {
   #useless = { pages: 0, items: 0 }
-  /** The names of the values that places had so far. */
+  /** The names in places so far, and in a record of sums before or behind them. */
   readonly #names = new Set<string>()
 
   /** Whether any page had a place. */
@@ -27,7 +27,8 @@ export class Usefulness {
     const place = records.find(isPlace)
     if (place !== undefined || count === 0) {
       this.#useless = { pages: 0, items: 0 }
-      for (const name of Object.keys(place ?? {})) this.#names.add(name)
+      for (const item of place ? [place, records[0], records.at(-1)] : [])
+        if (item && !isMalformed(item)) for (const name of Object.keys(item)) this.#names.add(name)
       return
     }
     const { pages, items } = this.#useless
