@@ -1,6 +1,6 @@
 /**
  * The checkpoint: the key's columns, the last key that was read, a digest of its ordering, how many rows were read, and
- * of which file.
+ * of which file or table.
  */
 import { hash } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
@@ -32,12 +32,12 @@ export function sameOrdering(described: unknown, before: string | undefined): st
 }
 
 /**
- * The file that is read; undefined for a server's tables. Throws ResumePointError if it was another one before: the new
- * file may have rows before the last key that the old one lacked.
+ * The file or the server's table that is read; undefined for a server's query. Throws ResumePointError if it was
+ * another one before: the new one may have rows before the last key that the old one lacked.
  */
 export function sameFile(now: string | undefined, before: string | undefined): string | undefined {
   if (now !== undefined && before !== undefined && now !== before)
-    throw new ResumePointError('another file has taken its place')
+    throw new ResumePointError('another file or table has taken its place')
   return now
 }
 

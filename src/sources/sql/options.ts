@@ -60,7 +60,7 @@ export const options = z
       .min(1)
       .max(100_000)
       .default(2_000)
-      .describe('rows that one statement reads')
+      .describe('rows that one statement reads, with all of their columns: set fewer where these are wide')
       .meta({ keepsCheckpoint: true }),
     ...fieldOptions,
     statementTimeoutMs: milliseconds

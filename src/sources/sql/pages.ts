@@ -10,7 +10,7 @@ import { checkpointOf, foreignKey, pointOf, sameFile, sameOrdering } from './che
 import type { Connection } from './connection.js'
 import type { Dialect, Target } from './dialect/dialect.js'
 import type { Settings } from './options.js'
-import { locationOf, positionOf, type Row, type RowShape, rowOf } from './rows.js'
+import { locationOf, positionOf, type Row, type RowShape, rowOf, tableOf } from './rows.js'
 import { anyStatement, countStatement, pageStatement } from './statements.js'
 
 interface Table {
@@ -40,12 +40,12 @@ export async function* read(
   for (let isFirst = true; ; isFirst = false) {
     signal.throwIfAborted()
     const limit = last ? pageSize + 1 : pageSize
-    const found = await attempt(() => pageAfter(table, last, limit, count, isFirst)).catch((error: unknown) => {
+    const { found, of } = await attempt(() => pageAfter(table, last, limit, count, isFirst)).catch((error: unknown) => {
       // 22, a data exception: 'Berlin' is no number, so the key had another type when the checkpoint was written.
       if (isFirst && last && sqlStateOf(error).startsWith('22')) throw foreignKey(toError(error).message)
       throw error
     })
-    file = sameFile(dialect.file?.(), file)
+    file = sameFile(dialect.file?.() ?? of, file)
     if (found[0]) ordering = sameOrdering(found[0].ordering, ordering)
     const rows = newRows(found, last, key, dialect)
     const final = rows.at(-1)
@@ -135,13 +135,14 @@ async function pageAfter(
   limit: number,
   before: number,
   isFirst: boolean,
-): Promise<Row[]> {
+): Promise<{ found: Row[]; of: string | undefined }> {
   const found = (await connection.rows(pageStatement(target, last, limit, dialect))).map(rowOf)
-  if (!last || found.length === limit || found.some(({ isNew }) => !isNew)) return found
+  const of = found[0]?.table
+  if (!last || found.length === limit || found.some(({ isNew }) => !isNew)) return { found, of }
   const half = Math.max(1, Math.ceil(before / 2)) // older versions didn't store how many
   const [counted] = await connection.rows(countStatement(target, last, half, dialect))
   const left = Number(counted?.['n'])
-  if (left >= half) return found
+  if (left >= half) return { found, of: of ?? tableOf(counted) }
   const what = 'most of the rows that were read are gone; it looks as if the list were being replaced'
   throw isFirst && left > 0 ? new ResumePointError(what) : new TransientError(`${dialect.title}: ${what}.`)
 }

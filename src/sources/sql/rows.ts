@@ -4,7 +4,7 @@ import { exactJson } from '../../tasks/json/exact.js'
 import { HexBytes } from '../../tasks/json/hex.js'
 import type { Mapping } from '../fields/mapping.js'
 import type { Dialect } from './dialect/dialect.js'
-import { isNewColumn, keyPrefix, orderingColumn } from './statements.js'
+import { isNewColumn, keyPrefix, orderingColumn, tableColumn } from './statements.js'
 
 export interface Row {
   readonly record: Readonly<Record<string, unknown>>
@@ -12,6 +12,8 @@ export interface Row {
   readonly key: readonly string[]
   /** The key's type and collation, if the database gives them. */
   readonly ordering: unknown
+  /** What identifies its table, if the database gives it. */
+  readonly table: string | undefined
   /** False for the last row of the page before, and for any other that has the same key. */
   readonly isNew: boolean
 }
@@ -21,8 +23,17 @@ export function rowOf(raw: Readonly<Record<string, unknown>>): Row {
   const key: string[] = []
   for (const [column, value] of Object.entries(raw))
     if (column.startsWith(keyPrefix)) key.push(String(value))
-    else if (column !== isNewColumn && column !== orderingColumn) record[column] = markedBytes(value)
-  return { record, key, ordering: raw[orderingColumn], isNew: Boolean(Number(raw[isNewColumn])) }
+    else if (!ownColumns.includes(column)) record[column] = markedBytes(value)
+  const isNew = Boolean(Number(raw[isNewColumn]))
+  return { record, key, ordering: raw[orderingColumn], table: tableOf(raw), isNew }
+}
+
+const ownColumns = [isNewColumn, orderingColumn, tableColumn]
+
+/** What identifies the table that gave a row, or a count. */
+export function tableOf(raw: Readonly<Record<string, unknown>> | undefined): string | undefined {
+  const table = raw?.[tableColumn]
+  return typeof table === 'string' ? table : undefined
 }
 
 export function positionOf({ record, key }: Row, columns: readonly string[], { wholeNumber }: Dialect): string {

@@ -21,6 +21,7 @@ export function targetOf({ table, schema, query, key }: Settings, { quoted, opti
   const from = query === undefined ? path.map((part) => quoted(part)).join('.') : `(${withoutEnd(query, options)}\n)`
   return {
     from: `${from} AS q`,
+    ...(query === undefined ? { path } : {}),
     columns: key.map((column) => `q.${quoted(column)}`),
   }
 }
@@ -35,11 +36,12 @@ export interface Statement {
  * be lost silently.
  */
 export function pageStatement(
-  { from, columns }: Target,
+  target: Target,
   last: readonly string[] | undefined,
   limit: number,
   dialect: Dialect,
 ): Statement {
+  const { from, columns } = target
   const values: unknown[] = []
   const literals = last?.map((text, index) => dialect.literal(text, index, values))
   const isNew = literals ? comparison(columns, '>', literals, dialect) : '1 = 1'
@@ -47,11 +49,12 @@ export function pageStatement(
   const keys = columns.map(
     (column, index) => `${dialect.written(column, index)} AS ${dialect.quoted(`${keyPrefix}${index}`)}`,
   )
-  const ordering = dialect.ordering({ from, columns }, values)
+  const ordering = dialect.ordering(target, values)
   const selected = [
     'q.*',
     ...keys,
     `${ordering} AS ${dialect.quoted(orderingColumn)}`,
+    identity(target, dialect),
     `(${isNew}) AS ${dialect.quoted(isNewColumn)}`,
   ]
   const order = `ORDER BY ${columns.join(', ')} LIMIT ${dialect.limit(limit, values)}`
@@ -64,24 +67,24 @@ export function anyStatement({ from }: Target, dialect: Dialect, condition: stri
   return { sql: `SELECT 1 FROM ${from} WHERE ${condition} LIMIT ${dialect.limit(1, values)}`, values }
 }
 
-/** How many rows there are up to and including a key, at most `limit`. */
-export function countStatement(
-  { from, columns }: Target,
-  last: readonly string[],
-  limit: number,
-  dialect: Dialect,
-): Statement {
+/** How many rows there are up to and including a key, at most `limit`; and of which table. */
+export function countStatement(target: Target, last: readonly string[], limit: number, dialect: Dialect): Statement {
+  const { from, columns } = target
   const values: unknown[] = []
   const literals = last.map((text, index) => dialect.literal(text, index, values))
   const upTo = `NOT (${comparison(columns, '>', literals, dialect)})`
   const rows = `SELECT 1 FROM ${from} WHERE ${upTo} LIMIT ${dialect.limit(limit, values)}`
-  return { sql: `SELECT COUNT(*) AS n FROM (${rows}) AS q`, values }
+  return { sql: `SELECT COUNT(*) AS n, ${identity(target, dialect)} FROM (${rows}) AS q`, values }
 }
 
 /** Names that no real column has. */
 export const keyPrefix = 'owm: key '
 export const orderingColumn = 'owm: ordering'
+export const tableColumn = 'owm: table'
 export const isNewColumn = 'owm: is new'
+
+const identity = (target: Target, dialect: Dialect): string =>
+  `${dialect.identity?.(target) ?? 'NULL'} AS ${dialect.quoted(tableColumn)}`
 
 function comparison(
   columns: readonly string[],

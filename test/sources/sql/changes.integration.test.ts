@@ -1,10 +1,26 @@
 /** What is made of a table that changes while it is read. */
 import { mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { DataSource } from 'typeorm'
 import { describe, expect, it } from 'vitest'
 import { ResumePointError } from '../../../src/errors/index.js'
-import { drain, engines, failure, folder, ids, mariadb, opened, places, readAll, sqlite, tableOf } from './engines.js'
+import {
+  drain,
+  type Engine,
+  engines,
+  failure,
+  folder,
+  ids,
+  mariadb,
+  opened,
+  places,
+  postgres,
+  type Read,
+  readAll,
+  sqlite,
+  tableOf,
+} from './engines.js'
 
 describe.each(engines)('$name', (engine) => {
   it.each([
@@ -42,6 +58,58 @@ describe.each(engines)('$name', (engine) => {
       expect(await failure(options, { resume: resumes[0] ?? '' }), type).toBeInstanceOf(ResumePointError)
     }
   })
+})
+
+/** A table of 6 rows; and what puts another one, of 4, in its place. */
+async function twoTables(engine: Engine): Promise<{ options: Record<string, unknown>; replace(): Promise<unknown> }> {
+  const [table, other] = [await places(engine, 6), await places(engine, 4)]
+  const options = { url: engine.url(), table, key: 'id', pageSize: 2 }
+  async function replace(): Promise<void> {
+    // MariaDB tells when a table got its name in whole seconds.
+    if (engine === mariadb) await setTimeout(1_100)
+    await engine.query(`DROP TABLE ${table}`)
+    await engine.query(`ALTER TABLE ${other} RENAME TO ${table}`)
+  }
+  return { options, replace }
+}
+
+describe.each([postgres, mariadb])('a table of $name that another one replaces', (engine) => {
+  it.each([
+    [1, 'between two pages'],
+    [3, 'where the row of the last key is gone'],
+  ])('is read from the start: after page %i, %s', async (pages) => {
+    const { options, replace } = await twoTables(engine)
+    const onBatch = ({ resumes }: Read): unknown => (resumes.length === pages ? replace() : undefined)
+    expect(await failure(options, { onBatch })).toBeInstanceOf(ResumePointError)
+  })
+
+  it('is read from the start by the next run, unless an older owm wrote the checkpoint', async () => {
+    const { options, replace } = await twoTables(engine)
+    const [resume = ''] = (await readAll(options)).resumes
+    expect(ids(await readAll(options, { resume }))).toEqual([3, 4, 5, 6])
+    await replace()
+    expect(await failure(options, { resume })).toBeInstanceOf(ResumePointError)
+    const old = JSON.stringify({ ...JSON.parse(resume), file: undefined })
+    expect(ids(await readAll(options, { resume: old }))).toEqual([3, 4])
+  })
+
+  it('is read to its end where only its rows change', async () => {
+    const { options } = await twoTables(engine)
+    const change = (): unknown => engine.query(`UPDATE ${options['table']} SET city = 'x' WHERE id > 4`)
+    const read = await readAll(options, { onBatch: ({ resumes }) => (resumes.length === 1 ? change() : undefined) })
+    expect(ids(read)).toEqual([1, 2, 3, 4, 5, 6])
+  })
+})
+
+it('PostgreSQL: a table that is emptied and filled in one transaction is read from the start', async () => {
+  const { options } = await twoTables(postgres)
+  const [name, columns] = [options['table'], 'id, city, lat, lon']
+  const refill = `CREATE TABLE kept AS SELECT * FROM ${name}; BEGIN; TRUNCATE ${name};
+    INSERT INTO ${name} SELECT ${columns} FROM kept; COMMIT; DROP TABLE kept`
+  const error = await failure(options, {
+    onBatch: ({ resumes }) => (resumes.length === 1 ? postgres.query(refill) : undefined),
+  })
+  expect(error).toBeInstanceOf(ResumePointError)
 })
 
 const rows = ['10', '20', '30'].map((k) => `${k}, 'a', 1, 2`)

@@ -10,6 +10,8 @@ export interface Dialect {
   prepare(runner: QueryRunner, target: Target): Promise<unknown>
   /** Identifies the file that the connection reads, even if another replaces it under the same name. */
   file?(): string | undefined
+  /** SQL for what identifies the table that is read, even if another takes its name; undefined for a query. */
+  identity?(target: Target): string | undefined
   /**
    * The names of the columns in their order, including two of the same name. Undefined if the driver gives them only
    * with a row, and there is none.
@@ -53,6 +55,8 @@ export const lockTimeoutMs = (statementTimeoutMs: number): number => Math.ceil(s
 /** What is read, in SQL. */
 export interface Target {
   readonly from: string
+  /** The table's name, after its schema's if that is given; undefined for a query. */
+  readonly path?: readonly string[]
   /** The key. */
   readonly columns: readonly string[]
 }

@@ -89,13 +89,13 @@ export function mysql(
       const told = columns.map((column) => `COLLATION(${column}), COLLATION(CONCAT(${column}))`)
       return `CONCAT_WS(' ', ${told.join(', ')})`
     },
+    identity: ({ path }) => path && createdAt(path),
     literal(text, index) {
       const kind = kinds[index]
       // MySQL compares a number and a text as doubles.
       if (kind === 'number' && /^-?\d+(\.\d+)?(e[+-]?\d+)?$/i.test(text)) return text
       if (kind === 'binary' && /^([0-9A-F]{2})*$/i.test(text)) return `X'${text}'`
-      // In hex, since whether \ escapes depends on the server's settings.
-      if (kind === 'text') return `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`
+      if (kind === 'text') return textLiteral(text)
       throw foreignKey(`${text.slice(0, 100)} is no ${kind}`)
     },
     limit: (rows) => String(rows),
@@ -108,6 +108,19 @@ export function mysql(
     statementTimeoutMs,
     patienceMs: statementTimeoutMs + graceMs,
   }
+}
+
+/** In hex, since whether \ escapes depends on the server's settings. */
+const textLiteral = (text: string): string => `_utf8mb4 X'${Buffer.from(text).toString('hex')}'`
+
+/** SQL for when a table was created, or got its name: a table that takes another's place has another time. */
+function createdAt(path: readonly string[]): string {
+  const [table = '', schema] = path.toReversed()
+  const space = schema === undefined ? 'DATABASE()' : textLiteral(schema)
+  return (
+    '(SELECT MAX(create_time) FROM information_schema.tables ' +
+    `WHERE table_schema = ${space} AND table_name = ${textLiteral(table)})`
+  )
 }
 
 /**

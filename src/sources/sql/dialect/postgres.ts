@@ -46,6 +46,7 @@ export function postgres(
     if (jsonOids.has(oid)) return parseJson
     return types.getTypeParser(oid, format)
   }
+  const quoted = (name: string): string => `"${name.replaceAll('"', '""')}"`
   return {
     title: `PostgreSQL at ${server.title}`,
     options: {
@@ -58,7 +59,7 @@ export function postgres(
       applicationName: 'owm',
       extra: { types: { getTypeParser }, ...(ssl ? { ssl } : {}) },
     },
-    quoted: (name) => `"${name.replaceAll('"', '""')}"`,
+    quoted,
     prepare: async () => undefined,
     begin: begin('BEGIN READ ONLY', {
       statement_timeout: statementTimeoutMs,
@@ -73,6 +74,11 @@ export function postgres(
     ordering({ columns }) {
       const told = columns.map((column) => `pg_typeof(${column}), pg_collation_for(${column}::text)`)
       return `concat_ws(' ', ${told.join(', ')})`
+    },
+    // TRUNCATE and whatever else writes the rows to new files change the second number.
+    identity({ path }) {
+      const name = path?.map(quoted).join('.').replaceAll("'", "''")
+      return name && `(SELECT concat(oid, ' ', relfilenode) FROM pg_class WHERE oid = to_regclass('${name}'))`
     },
     literal: (text, _, values) => `$${values.push(text)}`,
     // As a parameter: the server refuses several statements in a query that has one.
