@@ -25,7 +25,8 @@ const goodEnd =
 const goodCode = /^(0+|1|2\d\d( .*)?|404)$/
 const badWords = new RegExp(
   'throttl|too many|limit|exceed|error|fail|denied|unavailable|tim(e|ed)[ _-]?out|again|overload|busy|quota|partial|' +
-    'expired|unauthori|forbidden|maintenance',
+    'expired|unauthori|forbidden|maintenance|permission|not allowed|no credit|' +
+    'being (re)?(built|computed|prepared|loaded)',
   'i',
 )
 

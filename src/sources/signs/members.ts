@@ -100,6 +100,7 @@ export function* membersWithin(json: unknown, scope: Scope): Generator<Member> {
   for (const [key, value] of Object.entries(json)) {
     const at = `${prefix}${key}`
     if (at === list) continue
+    // The own name is part of another: of `totalstations`, for `{totals: {stations: 12}}`.
     const name = `${counted}${nameOf(key)}`.replace(own, 'items').slice(counted.length)
     const isOfList = isNear && !(/stats\.$|statistics\.$/i.test(prefix) && vague.test(name))
     yield { at, key, name, beside, value: textIn(value), isNear: isOfList, level }

@@ -183,6 +183,8 @@ describe('an empty page', () => {
   test.each<[what: string, send: Send]>([
     ['Please log in', empty({ message: 'Please log in' })],
     ['You are not logged in', empty({ message: 'You are not logged in' })],
+    ['No permission', empty({ message: 'No permission' })],
+    ['Your results are being prepared', empty({ message: 'Your results are being prepared' })],
     ['Slow down', empty({ message: 'Slow down' })],
     ['Your subscription has ended', empty({ message: 'Your subscription has ended' })],
     ['gRPC', empty({}, { 'grpc-status': '14' }, { 'grpc-status': '0' })],
