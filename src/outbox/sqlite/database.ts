@@ -15,11 +15,11 @@ import {
   removeEmpty,
   statsOf,
 } from '../../files/rules.js'
-import { bringUpToDate, connectForReading, makeOutbox } from './connect.js'
 import { connect } from './connection.js'
 import { DamagedColumn } from './json.js'
 import { checkLog, copyLog, renewMark } from './log.js'
 import { migrations } from './migrations.js'
+import { bringUpToDate, connectForReading, makeOutbox } from './open.js'
 import { batchesBehind, type KeptBatch, type WhichBatches } from './statements.js'
 import { asOutboxError, guarded, isFull, missingOutbox } from './trouble.js'
 
