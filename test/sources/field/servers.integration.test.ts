@@ -100,7 +100,7 @@ test('a link to another origin gets no token, and that is said', async () => {
   const ran = await produce({ url, pagination: { type: 'link' }, auth: { bearer: 'let-me-in' } })
   expect(ran.code).toBe(78)
   expect(ran.json.error).toMatchObject({
-    message: expect.stringContaining(`that was ${other.origin}, not ${server.origin}`),
+    message: expect.stringContaining(`${other.origin}, to which ${url} leads, answered 401`),
     hint: expect.stringMatching(/withheld/),
   })
 })
