@@ -8,6 +8,7 @@ import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import { creation, tablesOf } from '../../src/sinks/postgres/tables.js'
 import { folderFor } from '../sinks/postgres/scene.js'
 import { owm, startOwm, until } from '../support/cli.js'
 import { isRoot } from '../support/conditions.js'
@@ -60,13 +61,23 @@ test('two outboxes deliver one slot to one table at once: each task is there onc
   expect(await counted('shared')).toEqual({ rows: 8_000, tasks: 8_000 })
 })
 
+test('tables that another owm is making are there for the next attempt', async () => {
+  const cwd = await folderFor({ url: server.url, table: 'raced' }, 20)
+  const making = creation(tablesOf({ table: 'raced', schema: undefined })).join(';\n')
+  const lock = `SELECT pg_advisory_xact_lock(hashtext('owm "raced"'))`
+  const made = server.query(`BEGIN; ${lock}; SELECT pg_sleep(4); ${making}; COMMIT`)
+  const [{ code, stderr }] = await Promise.all([owm(['produce', '--slot', slots[0]], { cwd }), made])
+  expect({ code, stderr }).toEqual({ code: 0, stderr: expect.stringContaining('"raced" already exists') })
+  expect(await counted('raced')).toEqual({ rows: 20, tasks: 20 })
+})
+
 test('a standby is read-only; a failover to one that lags: what it lacks comes again', async () => {
   const standby = await startStandby()
   const cwd = await folderFor({ url: server.url, table: 'failed_over' }, 2_000)
   expect((await owm(['produce', '--slot', slots[0]], { cwd })).code).toBe(0)
   await until(async () => (await standby.rows('failed_over')) === 2_000)
   const readOnly = await owm(['flush', '--set', `sink.url=${standby.url}`], { cwd })
-  expect([readOnly.code, readOnly.stderr]).toEqual([75, expect.stringContaining('Name the primary')])
+  expect([readOnly.code, readOnly.stderr]).toEqual([75, expect.stringContaining('name the primary')])
   // It hears no more from now on.
   await standby.deaf()
   expect((await owm(['produce', '--slot', slots[1]], { cwd })).code).toBe(0)

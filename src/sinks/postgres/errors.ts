@@ -54,6 +54,7 @@ const passing: readonly (readonly [state: RegExp, hint: string])[] = [
     'The database is read-only: a standby (name the primary in sink.url, or wait for the failover to end), or ' +
       'default_transaction_read_only is on (ALTER ROLE or ALTER DATABASE … RESET it); the tasks wait in the outbox.',
   ],
+  [/^42P07$/, 'Another owm was making the tables at the same moment; the next attempt finds them.'],
   [/^53100$/, "The server's disk is full: make room there; the tasks wait in the outbox."],
   [
     /^53[03]00$/,
