@@ -11,8 +11,8 @@ import type { Page, Place } from '../pagination/index.js'
 
 type Item = Page['records'][number]
 
-/** Undefined for an invalid place. */
-function keyOf(item: Item): string | undefined {
+/** What identifies an item's place; undefined for an invalid one. */
+export function keyOf(item: Item): string | undefined {
   const place = isMalformed(item) ? undefined : placeOf(item)
   return place === undefined || place instanceof Rejection ? undefined : place.key
 }

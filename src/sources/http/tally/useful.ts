@@ -5,6 +5,7 @@ import { placeOf } from '../../../tasks/place.js'
 import { Rejection } from '../../../tasks/rejection.js'
 import { isRow } from '../answer/lines.js'
 import type { Page } from '../pagination/index.js'
+import { keyOf } from './places.js'
 
 type Item = Page['records'][number]
 
@@ -55,7 +56,7 @@ export class Usefulness {
   }
 }
 
-const isPlace = (item: Item): boolean => !isMalformed(item) && !(placeOf(item) instanceof Rejection)
+const isPlace = (item: Item): boolean => keyOf(item) !== undefined
 
 export function reasonIn([first]: readonly Item[]): string {
   if (first === undefined) return 'its items are empty'
