@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises'
 import { cosmiconfig, getDefaultSearchPlaces, type Loader } from 'cosmiconfig'
 import { ConfigurationError, codeOf, isOwmError, toError } from '../../errors/index.js'
 import { statIfThere } from '../../files/folders.js'
+import { filtered } from '../../lists.js'
 import { defaultExport, importModule } from '../../plugins/load.js'
 import { mayRepeatKeys } from '../../tasks/json/keys.js'
 import { isTree } from '../../tasks/json/tree.js'
@@ -81,19 +82,15 @@ const manifestWithout = (file: string): ConfigurationError =>
 
 /** Other configurations in the same folder; manifests aren't examined. */
 async function othersBeside(file: string, places: readonly string[]): Promise<string[]> {
-  const isOther = (place: string): boolean => !isPackage(place) && join(baseDirOf(file), place) !== file
-  const others = places.filter(isOther)
-  const there = await Promise.all(others.map((place) => isFileAt(join(baseDirOf(file), place))))
-  return others.filter((_, index) => there[index])
+  const pathOf = (place: string): string => join(baseDirOf(file), place)
+  const others = places.filter((place) => !isPackage(place) && pathOf(place) !== file)
+  return filtered(others, (place) => isFileAt(pathOf(place)))
 }
 
 /** The configurations in a folder itself, in the order of the search, whose first one counts. */
 export async function configurationsIn(folder: string): Promise<string[]> {
   const files = getDefaultSearchPlaces('owm').map((place) => join(folder, place))
-  const isOne = async (file: string): Promise<boolean> =>
-    (await isFileAt(file)) && (!isPackage(file) || (await configuresOwm(file)))
-  const there = await Promise.all(files.map(isOne))
-  return files.filter((_, index) => there[index])
+  return filtered(files, async (file) => (await isFileAt(file)) && (!isPackage(file) || configuresOwm(file)))
 }
 
 /** Whether a manifest has a part for owm; one that can't be parsed has none that could be read. */
