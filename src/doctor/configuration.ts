@@ -48,6 +48,6 @@ function diagnosesOf({ about, outcome, warning, check }: Finding): Diagnosis[] {
   if (isOwmError(outcome)) return [wrong(code, withHint(outcome))]
   if (warning !== undefined && check === 'configuration-beside') return [fine(code, outcome), wrong(check, warning)]
   if (warning !== undefined && check !== undefined) return [wrong(check, warning)]
-  // That the outbox may not last has a check of its own.
-  return [fine(code, warning !== undefined && about === 'configuration' ? `${outcome}. ${warning}` : outcome)]
+  // A warning without a check is that the outbox may not last, which `outbox-cleaned` says.
+  return [fine(code, outcome)]
 }

@@ -9,8 +9,9 @@ interface Unit {
   readonly remedy: string
   /** The axis that it applies to; both by default. */
   readonly axis?: Axis
-  /** Matches the word in a name that gives the unit; or the end of the name, with letters and digits only. */
+  /** Matches the word in a name that gives the unit. */
   readonly said: RegExp
+  /** `said` is about the end of the whole name instead, of which only letters and digits count. */
   readonly isAtEnd?: true
   /** Whether a value is possible in this unit. */
   mayBe(value: number): boolean
